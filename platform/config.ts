@@ -1,0 +1,133 @@
+import { createHash } from 'node:crypto';
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import { ThawError } from './errors.ts';
+
+/** A unix socket's path holds at most 107 bytes; the longest below the data directory takes 45. */
+const LONGEST_DATA_PATH = 60;
+
+const listen = z
+  .string()
+  .regex(/^(\[[0-9a-f:]+\]|[\w.-]+):\d{1,5}$/i, 'must look like 127.0.0.1:7070')
+  .transform((text) => {
+    const colon = text.lastIndexOf(':');
+    return { host: text.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(text.slice(colon + 1)) };
+  })
+  .refine(({ port }) => port <= 65_535, 'has a port above 65535');
+
+const count = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
+
+const schema = z.object({
+  THAW_API: listen.default({ host: '127.0.0.1', port: 7070 }),
+  THAW_EDGE: listen.default({ host: '127.0.0.1', port: 8080 }),
+  THAW_DOMAIN: z
+    .string()
+    .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, 'must be a host name')
+    .default('localhost'),
+  THAW_DATA: z.string().default('/var/lib/thaw'),
+  THAW_IMAGES: z.string().default('/var/cache/thaw/images'),
+  DATABASE_URL: z.string().optional(),
+  THAW_LOG: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  THAW_ACCEL: z.enum(['auto', 'kvm', 'tcg']).default('auto'),
+  /** Ready network slots kept ahead of each kind. */
+  THAW_SLOTS_AHEAD: count(0, 256).default(4),
+  /** Idle time after which an instance is thrown away. */
+  THAW_IDLE_MS: count(100, 86_400_000).default(10_000),
+  THAW_MAX_INSTANCES: count(1, 1000).default(4),
+  /** Requests one instance takes at once before another is thawed. */
+  THAW_SOFT_LIMIT: count(1, 10_000).default(20),
+  /** Longest a request waits for an instance. */
+  THAW_WAKE_TIMEOUT_MS: count(100, 600_000).default(30_000),
+  /** Longest an instance may take to send its first byte. */
+  THAW_RESPONSE_TIMEOUT_MS: count(100, 3_600_000).default(60_000),
+  /** Largest push or upload, unpacked. */
+  THAW_MAX_SOURCE_MB: count(1, 10_240).default(256),
+  /** Longest time a whole build may take. */
+  THAW_BUILD_TIMEOUT_MS: count(1000, 3_600_000).default(600_000),
+  /** Log bytes kept on disk per app. */
+  THAW_LOG_MB: count(1, 10_240).default(16),
+  /** Certificates that builds trust; default: the host's own bundle. */
+  THAW_BUILD_CA: z.string().optional(),
+  /** npm configuration lines that builds get besides the registry's address, e.g. a token. */
+  THAW_BUILD_NPMRC: z.string().optional(),
+});
+
+type Parsed = z.infer<typeof schema>;
+export interface Listen {
+  host: string;
+  port: number;
+}
+
+/** What the operator can set, checked and in plain units. */
+export interface Config {
+  api: Listen;
+  edge: Listen;
+  /** Apps are `<app>.<domain>`. */
+  domain: string;
+  /** Absolute path of the data directory. */
+  data: string;
+  /** Absolute path of the runtime images' cache. */
+  images: string;
+  /** Postgres to keep control state in; PGlite in the data directory when absent. */
+  databaseUrl: string | undefined;
+  logLevel: Parsed['THAW_LOG'];
+  accelerator: Parsed['THAW_ACCEL'];
+  slotsAhead: number;
+  idleMs: number;
+  maxInstances: number;
+  softLimit: number;
+  wakeTimeoutMs: number;
+  responseTimeoutMs: number;
+  maxSourceBytes: number;
+  buildTimeoutMs: number;
+  logBytes: number;
+  buildCa: string | undefined;
+  buildNpmrc: string | undefined;
+  /** Short stable name of this data directory: tells several servers on one machine apart. */
+  serverId: string;
+}
+
+/**
+ * Reads and checks the operator's settings.
+ *
+ * @throws ThawError `misconfigured`, naming each wrong setting
+ */
+export function readConfig(env: Record<string, string | undefined> = process.env): Config {
+  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+  const parsed = schema.safeParse(set);
+  if (!parsed.success) {
+    const wrong = parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`).join('; ');
+    throw new ThawError('misconfigured', `Settings that cannot be used: ${wrong}.`, {
+      hint: 'Correct these environment variables; docs/configuration.md lists them all.',
+    });
+  }
+  const value = parsed.data;
+  const data = resolve(value.THAW_DATA);
+  if (Buffer.byteLength(data) > LONGEST_DATA_PATH) {
+    throw new ThawError('misconfigured', `THAW_DATA is ${Buffer.byteLength(data)} bytes long.`, {
+      hint: `Choose a path of at most ${LONGEST_DATA_PATH} bytes: unix sockets below it have a length limit.`,
+    });
+  }
+  return {
+    api: value.THAW_API,
+    edge: value.THAW_EDGE,
+    domain: value.THAW_DOMAIN,
+    data,
+    images: resolve(value.THAW_IMAGES),
+    databaseUrl: value.DATABASE_URL,
+    logLevel: value.THAW_LOG,
+    accelerator: value.THAW_ACCEL,
+    slotsAhead: value.THAW_SLOTS_AHEAD,
+    idleMs: value.THAW_IDLE_MS,
+    maxInstances: value.THAW_MAX_INSTANCES,
+    softLimit: value.THAW_SOFT_LIMIT,
+    wakeTimeoutMs: value.THAW_WAKE_TIMEOUT_MS,
+    responseTimeoutMs: value.THAW_RESPONSE_TIMEOUT_MS,
+    maxSourceBytes: value.THAW_MAX_SOURCE_MB * 1024 * 1024,
+    buildTimeoutMs: value.THAW_BUILD_TIMEOUT_MS,
+    logBytes: value.THAW_LOG_MB * 1024 * 1024,
+    buildCa: value.THAW_BUILD_CA,
+    buildNpmrc: value.THAW_BUILD_NPMRC,
+    serverId: createHash('sha256').update(data).digest('hex').slice(0, 8),
+  };
+}

@@ -1,0 +1,198 @@
+/**
+ * The Host contract: everything that the rest of Thaw may ask of a machine that
+ * runs VMs. Every argument and result is plain data or a stream of bytes, so a
+ * host may be in this process or on another machine. No path of the host's disk,
+ * namespace or process id appears here.
+ */
+
+/** Images a VM can start from. */
+export type RuntimeName = 'base' | 'node' | 'builder';
+
+/** What a VM may reach. Private ranges, other guests, the host and the metadata address are closed in every mode. */
+export type Egress =
+  | { mode: 'none' }
+  /** The public internet. */
+  | { mode: 'public' }
+  /** Only these host names, through the gateway's HTTP CONNECT proxy (`EGRESS_PROXY_URL` in guests). */
+  | { mode: 'hosts'; hosts: string[] };
+
+/** Size of a VM; part of what a template is. */
+export interface Shape {
+  /** Guest memory in MiB. */
+  memoryMiB: number;
+  vcpus: number;
+}
+
+/** A frozen VM. Immutable; thawed any number of times. */
+export interface Template {
+  /** `t_` and 16 letters or digits. */
+  id: string;
+  shape: Shape;
+  /** Runtime image that its disk chain begins with. */
+  runtime: RuntimeName;
+  labels: Record<string, string>;
+  /** Bytes that its files take on disk. */
+  sizeBytes: number;
+  /** ISO 8601. */
+  createdAt: string;
+}
+
+/** A running VM. */
+export interface Vm {
+  /** `i` and 12 letters or digits, no hyphen. */
+  id: string;
+  template: string;
+  shape: Shape;
+  /** IPv4 address at which this host reaches every port of the guest. */
+  address: string;
+  labels: Record<string, string>;
+  /** ISO 8601. */
+  startedAt: string;
+  /** Where the time of the thaw went, in milliseconds, in order. */
+  phases: Record<string, number>;
+}
+
+export interface ThawRequest {
+  template: string;
+  labels: Record<string, string>;
+  egress: Egress;
+  /**
+   * `clone`: memory is the template's, copy-on-write; the VM can only be ended.
+   * `own`: memory is copied first; the VM can be frozen, forked and paused.
+   */
+  memory: 'clone' | 'own';
+  /** Share of one CPU core, 1 = a whole one; absent = as many as it has vcpus. */
+  cpus?: number;
+  /** Most processes of user code; default 512. */
+  tasksMax?: number;
+}
+
+export interface FreezeRequest {
+  labels: Record<string, string>;
+}
+
+export interface ExecRequest {
+  argv: string[];
+  /** The whole environment besides PATH, HOME, USER and LANG. */
+  env?: Record<string, string>;
+  /** Default `/app`. */
+  cwd?: string;
+  user?: 'app' | 'root';
+  timeoutMs: number;
+  /** Output past this is dropped and `truncated` is set; default 4 MiB. */
+  maxOutputBytes?: number;
+}
+
+export type ExecEvent =
+  | { kind: 'stdout' | 'stderr'; data: Uint8Array }
+  | { kind: 'exit'; code: number | null; signal: string | null; timedOut: boolean; truncated: boolean };
+
+/** The one supervised process of a VM: the user's code. */
+export interface ProcessRequest {
+  argv: string[];
+  env: Record<string, string>;
+  cwd?: string;
+  user?: 'app' | 'root';
+  tasksMax?: number;
+}
+
+/** Outcome of waiting for a port. */
+export type Listening =
+  | { listening: true }
+  | { listening: false; exited: { code: number | null; signal: string | null } }
+  | { listening: false; timedOut: true };
+
+export interface GuestLogLine {
+  /** Grows by one a line within a VM; a gap tells how many were dropped. */
+  seq: number;
+  /** ISO 8601 with milliseconds. */
+  time: string;
+  stream: 'stdout' | 'stderr';
+  line: string;
+}
+
+/** What a VM's end was. */
+export type EndReason = 'ended' | 'crashed' | 'oom' | 'frozen' | 'host';
+
+export type HostEvent = { kind: 'ended'; vm: string; labels: Record<string, string>; reason: EndReason };
+
+/** One finding of the machine's examination. */
+export interface Finding {
+  /** Short name, e.g. `virtualization`, `qemu`, `cgroups`, `reflink`, `disk`. */
+  name: string;
+  status: 'ok' | 'warning' | 'lacking';
+  /** What was found, with the reason. */
+  detail: string;
+  /** What to do about a lack. */
+  remedy?: string;
+}
+
+export interface HostFacts {
+  accelerator: 'kvm' | 'tcg';
+  /** Why this accelerator. */
+  acceleratorReason: string;
+  qemuVersion: string;
+  kernelRelease: string;
+  vms: number;
+  slots: { ready: number; used: number; total: number };
+  templates: { count: number; bytes: number };
+}
+
+export interface Host extends AsyncDisposable {
+  facts(): Promise<HostFacts>;
+
+  /**
+   * The template of a runtime image: the image booted to its agent and frozen.
+   * Made on first use (seconds), then remembered by what it depends on.
+   */
+  runtimeTemplate(runtime: RuntimeName, shape: Shape, signal?: AbortSignal): Promise<Template>;
+
+  /**
+   * Thaws one VM. When this resolves its clock, entropy and identity are its own
+   * and the runtime inside has renewed itself.
+   *
+   * @throws ThawError `template_stale` when the template was made by another QEMU, accelerator, CPU model,
+   *   machine, kernel, agent or image, or does not exist here: bake it again;
+   *   `no_room` without a slot or memory; `thaw_failed` when the VM did not come up;
+   *   `cancelled` when `signal` fired
+   */
+  thaw(request: ThawRequest, signal?: AbortSignal): Promise<Vm>;
+
+  /** Freezes a VM thawed with `memory: 'own'` into a new template. The VM is gone afterwards, also on failure. */
+  freeze(vm: string, request: FreezeRequest, signal?: AbortSignal): Promise<Template>;
+
+  /** Copies a running VM (`memory: 'own'`): it stops for the copy and goes on; the copy is thawed as a new VM. */
+  fork(vm: string, labels: Record<string, string>, signal?: AbortSignal): Promise<Vm>;
+
+  /** Stops a VM's processors, or lets them go on. */
+  pause(vm: string): Promise<void>;
+  resume(vm: string): Promise<void>;
+
+  /** Ends a VM and frees what it held. Ending one that is gone is no error. */
+  end(vm: string): Promise<void>;
+
+  get(vm: string): Vm | undefined;
+  list(): Vm[];
+
+  templates(): Promise<Template[]>;
+  /** Removes a template; running clones keep what they have mapped. Removing one that is gone is no error. */
+  removeTemplate(template: string): Promise<void>;
+
+  exec(vm: string, request: ExecRequest, signal?: AbortSignal): AsyncIterable<ExecEvent>;
+  /** Unpacks a tar stream at `path` inside the guest. */
+  putTree(vm: string, path: string, tar: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void>;
+  /** Packs what is at `path` inside the guest. */
+  getTree(vm: string, path: string, signal?: AbortSignal): AsyncIterable<Uint8Array>;
+  startProcess(vm: string, request: ProcessRequest, signal?: AbortSignal): Promise<void>;
+  waitListening(vm: string, port: number, timeoutMs: number, signal?: AbortSignal): Promise<Listening>;
+  /** What the supervised process wrote after line `after` (0 = all that is kept); with `follow` goes on until the VM ends. */
+  logs(vm: string, options: { after: number; follow: boolean }, signal?: AbortSignal): AsyncIterable<GuestLogLine>;
+  /** Background work that the code in the VM says it still has (`ctx.waitUntil`). */
+  pendingWork(vm: string, signal?: AbortSignal): Promise<number>;
+
+  /** Ends of VMs from now on, until `signal` fires. */
+  events(signal: AbortSignal): AsyncIterable<HostEvent>;
+}
+
+/** Name of the environment variable that names the gateway's proxy to a guest with `mode: 'hosts'`. */
+export const EGRESS_PROXY_URL = 'THAW_EGRESS_PROXY';
