@@ -1,0 +1,166 @@
+import type { RuntimeName, Shape } from '../host/contract.ts';
+
+/** The tenant boundary: keys and apps belong to one. */
+export interface Project {
+  id: string;
+  name: string;
+  createdAt: string;
+}
+
+/** What a key may do: `read` looks, `deploy` pushes and releases, `manage` also makes and ends apps and keys. */
+export type Scope = 'read' | 'deploy' | 'manage';
+
+/** A key as it can be shown: never the secret itself. */
+export interface KeyInfo {
+  id: string;
+  name: string;
+  /** Project name; null for an admin key, which may do everything in every project. */
+  project: string | null;
+  scopes: Scope[];
+  /** First characters of the secret, to recognise it. */
+  prefix: string;
+  createdAt: string;
+  lastUsedAt: string | null;
+  revokedAt: string | null;
+}
+
+/** Who asks: what a valid key stands for. */
+export interface Principal {
+  keyId: string;
+  /** Project name; null = admin. */
+  project: string | null;
+  scopes: Scope[];
+}
+
+export type AppKind = 'function' | 'web' | 'static';
+
+export interface App {
+  id: string;
+  project: string;
+  /** A DNS label of at most 40 characters, unique on this server; never begins with digits and a hyphen, never holds `--`. */
+  name: string;
+  /** Null until the first deployment is ready. */
+  kind: AppKind | null;
+  createdAt: string;
+}
+
+export type DeploymentStatus = 'building' | 'ready' | 'failed';
+
+/** How to start a deployment's artifact; enough to bake its template again. */
+export interface RunSpec {
+  runtime: RuntimeName;
+  shape: Shape;
+  argv: string[];
+  env: Record<string, string>;
+  /** Port inside the guest that answers HTTP. */
+  port: number;
+}
+
+export interface Deployment {
+  /** `d` and 11 lower-case letters or digits. */
+  id: string;
+  app: string;
+  branch: string;
+  /** Git commit, 40 hex digits; null for an upload. */
+  commit: string | null;
+  status: DeploymentStatus;
+  kind: AppKind | null;
+  /** Why it failed, as told to the person who pushed. */
+  error: string | null;
+  template: string | null;
+  run: RunSpec | null;
+  createdAt: string;
+  readyAt: string | null;
+}
+
+export type ReleaseReason = 'push' | 'deploy' | 'rollback' | 'promote';
+
+/** A deployment put in front of a branch's host name; `main` is the app's own. */
+export interface Release {
+  id: string;
+  app: string;
+  branch: string;
+  /** 1, 2, 3... within app and branch. */
+  number: number;
+  deployment: string;
+  reason: ReleaseReason;
+  createdAt: string;
+}
+
+/** The branch whose release is the app itself; every other one is a preview. */
+export const PRODUCTION_BRANCH = 'main';
+
+/** One host name of the edge and the deployment in front of it. */
+export interface RouteEntry {
+  /** Left-most label: `<app>`, `<branch>--<app>` or `<deployment>--<app>`. */
+  label: string;
+  app: string;
+  project: string;
+  deployment: string;
+  kind: AppKind;
+}
+
+/**
+ * What is true. Everything in it is in the database (artifacts: in files beside
+ * it), nothing is kept in memory that could not be read again.
+ */
+export interface Control extends AsyncDisposable {
+  projects: {
+    list(): Promise<Project[]>;
+    /** @throws ThawError `conflict` when the name is taken, `invalid_input` when it is no DNS label */
+    create(name: string): Promise<Project>;
+  };
+  keys: {
+    /** Makes a key; the secret (`thw_...`) is returned this once. */
+    create(input: { name: string; project: string | null; scopes: Scope[] }): Promise<{ key: KeyInfo; secret: string }>;
+    list(project: string | null): Promise<KeyInfo[]>;
+    /** @throws ThawError `not_found` */
+    revoke(id: string, project: string | null): Promise<void>;
+    /** The principal of a secret. @throws ThawError `unauthenticated` for an unknown or revoked one */
+    authenticate(secret: string): Promise<Principal>;
+  };
+  apps: {
+    /** All, or those of one project. */
+    list(project: string | null): Promise<App[]>;
+    /** @throws ThawError `not_found`; also for an app of another project */
+    get(name: string, project: string | null): Promise<App>;
+    /** @throws ThawError `invalid_input` or `conflict` */
+    create(name: string, project: string): Promise<App>;
+    /** The app, made now if there is none. @throws ThawError `invalid_input`; `conflict` when another project has the name */
+    ensure(name: string, principal: Principal): Promise<App>;
+    /** Removes the app with all it has; returns the templates that nothing needs any more. */
+    remove(name: string, project: string | null): Promise<{ templates: string[] }>;
+  };
+  deployments: {
+    begin(input: { app: string; branch: string; commit: string | null }): Promise<Deployment>;
+    ready(id: string, built: { kind: AppKind; template: string; run: RunSpec }): Promise<Deployment>;
+    fail(id: string, reason: string): Promise<void>;
+    /** Replaces the template of a ready deployment: it was baked again. */
+    rebaked(id: string, template: string): Promise<void>;
+    get(id: string): Promise<Deployment>;
+    list(app: string): Promise<Deployment[]>;
+    /** Marks what was still building when the server ended as failed. */
+    failInterrupted(): Promise<number>;
+    /** Templates that some ready deployment needs. */
+    templatesInUse(): Promise<Set<string>>;
+  };
+  releases: {
+    create(input: { app: string; branch: string; deployment: string; reason: ReleaseReason }): Promise<Release>;
+    list(app: string): Promise<Release[]>;
+    /** The newest one of a branch. */
+    current(app: string, branch: string): Promise<Release | undefined>;
+    /** Takes a preview away: its branch was deleted. */
+    endBranch(app: string, branch: string): Promise<void>;
+  };
+  /** Every label that answers now, for the edge's table: read at the start, then after each change. */
+  routes(): Promise<RouteEntry[]>;
+  /** Calls back after each committed change that moves a label. Returns the unsubscriber. */
+  onRoutesChanged(listener: () => void): () => void;
+  artifacts: {
+    /** Keeps the built artifact (a tar) of a deployment: written beside, synced, renamed. */
+    put(deployment: string, tar: AsyncIterable<Uint8Array>): Promise<{ bytes: number }>;
+    /** @throws ThawError `not_found` */
+    get(deployment: string): AsyncIterable<Uint8Array>;
+    remove(deployment: string): Promise<void>;
+  };
+}
