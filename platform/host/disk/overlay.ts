@@ -1,0 +1,43 @@
+import { constants } from 'node:fs';
+import { chmod, copyFile, mkdir, rename, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { run } from '../run.ts';
+
+/**
+ * Empty qcow2 overlays. Making one costs a process, so one of each size is kept
+ * and copied: three clusters, whatever the size. No overlay names what it stands
+ * on; the VMM is told the whole chain.
+ */
+export class Overlays {
+  readonly #directory: string;
+
+  /** @param directory where the empty ones are kept */
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** Makes an empty overlay for a disk of `bytes` at `path`. */
+  async create(path: string, bytes: number): Promise<void> {
+    const empty = join(this.#directory, `empty-${bytes}.qcow2`);
+    try {
+      await copyFile(empty, path, constants.COPYFILE_FICLONE);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      await makeEmpty(this.#directory, empty, bytes);
+      await copyFile(empty, path, constants.COPYFILE_FICLONE);
+    }
+    await chmod(path, 0o666); // each VMM has its own user; the directory is closed to all others
+  }
+}
+
+async function makeEmpty(directory: string, path: string, bytes: number): Promise<void> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const beside = `${path}.${process.pid}`;
+  await run(['qemu-img', 'create', '-q', '-f', 'qcow2', beside, String(bytes)]);
+  await rename(beside, path);
+}
+
+/** Size of the disk that a raw image holds. */
+export async function imageBytes(path: string): Promise<number> {
+  return (await stat(path)).size;
+}

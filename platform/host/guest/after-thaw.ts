@@ -1,0 +1,91 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { connect } from 'node:net';
+import { ThawError } from '../../errors.ts';
+import { AGENT_PORTS } from './ports.ts';
+
+/*
+ * The one call after every thaw. One line each way, then the connection ends:
+ *
+ *   us    -> thaw <ns since epoch> <entropy, 128 hex> <host name> <machine id, 32 hex> <boot id, uuid> <tasks max>\n
+ *   agent -> ok\n   or   error <step> <message>\n
+ *
+ * A bare line instead of HTTP: under emulation every instruction that runs for
+ * the first time after a thaw is translated first, so less code is less time.
+ */
+
+/** Longest the whole call may take. */
+const LIMIT_MS = 8_000;
+/** A first SYN can be lost while the guest's network card wakes; the kernel would repeat it after a second. */
+const CONNECT_RETRY_MS = 200;
+
+export interface Identity {
+  hostname: string;
+  /** Most processes of user code, 0 = as the template has it. */
+  tasksMax: number;
+}
+
+/**
+ * Gives a thawed clone its own time, entropy and identity, and lets the runtime
+ * inside renew what it keeps in user space.
+ *
+ * @throws ThawError `thaw_failed` when any step failed: the clone must not be used
+ */
+export async function afterThaw(address: string, identity: Identity, signal?: AbortSignal): Promise<void> {
+  const limit = AbortSignal.timeout(LIMIT_MS);
+  const both = signal ? AbortSignal.any([signal, limit]) : limit;
+  for (;;) {
+    const answer = await call(address, identity, both);
+    if (answer === undefined) continue; // not connected yet
+    if (answer === 'ok') return;
+    throw new ThawError('thaw_failed', 'The thawed VM could not be given an identity of its own.', {
+      cause: new Error(answer),
+    });
+  }
+}
+
+function call(address: string, identity: Identity, signal: AbortSignal): Promise<string | undefined> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: address, port: AGENT_PORTS.thaw, noDelay: true });
+    const retry = setTimeout(() => finish(() => resolve(undefined)), CONNECT_RETRY_MS);
+    let text = '';
+    const finish = (settle: () => void) => {
+      clearTimeout(retry);
+      signal.removeEventListener('abort', onAbort);
+      socket.destroy();
+      settle();
+    };
+    const onAbort = () =>
+      finish(() =>
+        reject(new ThawError('thaw_failed', 'The thawed VM did not answer in time.', { cause: signal.reason })),
+      );
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) return onAbort();
+    socket.setEncoding('latin1');
+    socket.once('connect', () => {
+      clearTimeout(retry);
+      // The clock is read as late as can be.
+      socket.write(requestLine(identity));
+    });
+    socket.on('data', (chunk: string) => {
+      text += chunk;
+      const end = text.indexOf('\n');
+      if (end >= 0) finish(() => resolve(text.slice(0, end)));
+    });
+    socket.once('error', () => setTimeout(() => finish(() => resolve(undefined)), 5));
+    socket.once('close', () => finish(() => resolve(undefined)));
+  });
+}
+
+function requestLine(identity: Identity): string {
+  const nanoseconds = BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n;
+  const fields = [
+    'thaw',
+    nanoseconds,
+    randomBytes(64).toString('hex'),
+    identity.hostname,
+    randomBytes(16).toString('hex'),
+    randomUUID(),
+    identity.tasksMax,
+  ];
+  return `${fields.join(' ')}\n`;
+}

@@ -1,0 +1,246 @@
+import { join } from 'node:path';
+import { ThawError } from '../errors.ts';
+import { Broadcast } from './broadcast.ts';
+import type {
+  ExecEvent,
+  ExecRequest,
+  FreezeRequest,
+  GuestLogLine,
+  Host,
+  HostEvent,
+  HostFacts,
+  Listening,
+  ProcessRequest,
+  RuntimeName,
+  Shape,
+  Template,
+  ThawRequest,
+  Vm,
+} from './contract.ts';
+import { copySparse } from './disk/copy.ts';
+import { randomId } from './ids.ts';
+import type { TemplateCatalogue } from './templates/chain.ts';
+import { TEMPLATE_FILES } from './templates/manifest.ts';
+import { type RuntimeTemplateParts, runtimeTemplate } from './templates/runtime.ts';
+import { describeTemplate, type TemplateStore } from './templates/store.ts';
+import { placeClone } from './vms/clone.ts';
+import { freezeInto } from './vms/freeze.ts';
+import type { RunningVm } from './vms/running.ts';
+import { startVm } from './vms/start.ts';
+
+export interface LocalHostParts extends RuntimeTemplateParts {
+  /** Templates of this data directory; `store` is the shared one of runtime images. */
+  templates: TemplateStore;
+  catalogue: TemplateCatalogue;
+  acceleratorReason: string;
+  adopted: RunningVm[];
+  /** Closes what the host stands on, after every VM has ended. */
+  resources: AsyncDisposableStack;
+}
+
+/** The Host contract on this machine. */
+export class LocalHost implements Host {
+  readonly #parts: LocalHostParts;
+  readonly #vms = new Map<string, RunningVm>();
+  readonly #events = new Broadcast<HostEvent>();
+  readonly #booting = new Map<string, Promise<Template>>();
+  #closed = false;
+
+  constructor(parts: LocalHostParts) {
+    this.#parts = parts;
+    for (const vm of parts.adopted) this.#keep(vm);
+  }
+
+  async facts(): Promise<HostFacts> {
+    const { vmm, acceleratorReason, imageSet, slots } = this.#parts;
+    const templates = await this.templates();
+    return {
+      accelerator: vmm.identity.accelerator,
+      acceleratorReason,
+      qemuVersion: vmm.identity.vmm.replace('qemu ', ''),
+      kernelRelease: imageSet.kernel.release,
+      vms: this.#vms.size,
+      slots: slots.counts,
+      templates: { count: templates.length, bytes: templates.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) },
+    };
+  }
+
+  async runtimeTemplate(runtime: RuntimeName, shape: Shape, signal?: AbortSignal): Promise<Template> {
+    const key = `${runtime} ${shape.memoryMiB} ${shape.vcpus}`;
+    const booting =
+      this.#booting.get(key) ??
+      runtimeTemplate(this.#parts, runtime, shape, signal)
+        .then(describeTemplate)
+        .finally(() => this.#booting.delete(key));
+    this.#booting.set(key, booting);
+    return booting;
+  }
+
+  async thaw(request: ThawRequest, signal?: AbortSignal): Promise<Vm> {
+    const { catalogue, overlays, store, vmm } = this.#parts;
+    this.#mustBeOpen();
+    const template = catalogue.usable(request.template);
+    const disks = catalogue.disks(template);
+    const { manifest } = template;
+    const vm = await startVm(
+      this.#parts,
+      {
+        id: randomId('i', 12),
+        template: manifest.id,
+        runtime: manifest.runtime,
+        parents: manifest.parents,
+        shape: manifest.shape,
+        labels: request.labels,
+        egress: request.egress,
+        memory: request.memory,
+        ...(request.cpus === undefined ? {} : { cpus: request.cpus }),
+        ...(request.tasksMax === undefined ? {} : { tasksMax: request.tasksMax }),
+        state: join(template.directory, TEMPLATE_FILES.state),
+        place: (directory) =>
+          placeClone(directory, template, disks, {
+            memory: request.memory,
+            shared: store.get(manifest.id) !== undefined,
+            mapsReadOnly: vmm.mapsReadOnly,
+            overlays,
+          }),
+      },
+      signal,
+    );
+    return this.#keep(vm).describe();
+  }
+
+  async freeze(id: string, request: FreezeRequest, signal?: AbortSignal): Promise<Template> {
+    const { catalogue, templates } = this.#parts;
+    const vm = this.#vm(id);
+    const { dependsOn, diskBytes } = catalogue.usable(vm.record.template).manifest;
+    return describeTemplate(await freezeInto(templates, vm, { labels: request.labels, dependsOn, diskBytes }, signal));
+  }
+
+  async fork(id: string, labels: Record<string, string>, signal?: AbortSignal): Promise<Vm> {
+    const original = this.#vm(id);
+    if (original.record.memory !== 'own') {
+      throw new ThawError('conflict', 'Only a VM with memory of its own can be forked.', {
+        hint: 'Thaw it with memory "own".',
+      });
+    }
+    const { catalogue } = this.#parts;
+    const template = catalogue.usable(original.record.template);
+    const below = catalogue.disks(template);
+    const { record } = original;
+    const state = join(original.directory, 'fork-state');
+    const copy = await startVm(
+      this.#parts,
+      {
+        ...record,
+        id: randomId('i', 12),
+        labels,
+        state,
+        // The original stands still while its state, memory and disk are copied, and goes on whatever happens.
+        place: async (directory) => {
+          const memory = join(directory, 'memory');
+          const disk = join(directory, 'disk.qcow2');
+          try {
+            await original.machine.save(state, signal);
+            await copySparse(original.file('memory'), memory);
+            await copySparse(original.file('disk.qcow2'), disk);
+          } finally {
+            await original.machine.resume();
+          }
+          return { memory: { path: memory, shared: true, readOnly: false }, disks: [disk, ...below] };
+        },
+      },
+      signal,
+    );
+    return this.#keep(copy).describe();
+  }
+
+  pause(id: string): Promise<void> {
+    return this.#vm(id).machine.pause();
+  }
+
+  resume(id: string): Promise<void> {
+    return this.#vm(id).machine.resume();
+  }
+
+  async end(id: string): Promise<void> {
+    await this.#vms.get(id)?.end('ended');
+  }
+
+  get(id: string): Vm | undefined {
+    return this.#vms.get(id)?.describe();
+  }
+
+  list(): Vm[] {
+    return [...this.#vms.values()].map((vm) => vm.describe());
+  }
+
+  async templates(): Promise<Template[]> {
+    return [...this.#parts.templates.list(), ...this.#parts.store.list()].map(describeTemplate);
+  }
+
+  async removeTemplate(template: string): Promise<void> {
+    await this.#parts.templates.remove(template);
+  }
+
+  exec(id: string, request: ExecRequest, signal?: AbortSignal): AsyncIterable<ExecEvent> {
+    return this.#vm(id).agent.exec(request, signal);
+  }
+
+  putTree(id: string, path: string, tar: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void> {
+    return this.#vm(id).agent.putTree(path, tar, signal);
+  }
+
+  getTree(id: string, path: string, signal?: AbortSignal): AsyncIterable<Uint8Array> {
+    return this.#vm(id).agent.getTree(path, signal);
+  }
+
+  startProcess(id: string, request: ProcessRequest, signal?: AbortSignal): Promise<void> {
+    return this.#vm(id).agent.startProcess(request, signal);
+  }
+
+  waitListening(id: string, port: number, timeoutMs: number, signal?: AbortSignal): Promise<Listening> {
+    return this.#vm(id).agent.waitListening(port, timeoutMs, signal);
+  }
+
+  logs(id: string, options: { after: number; follow: boolean }, signal?: AbortSignal): AsyncIterable<GuestLogLine> {
+    return this.#vm(id).agent.logs(options.after, options.follow, signal);
+  }
+
+  pendingWork(id: string, signal?: AbortSignal): Promise<number> {
+    return this.#vm(id).agent.pendingWork(signal);
+  }
+
+  events(signal: AbortSignal): AsyncIterable<HostEvent> {
+    return this.#events.subscribe(signal);
+  }
+
+  /** Ends every VM, then frees slots, cgroups and gateway. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#vms.values()].map((vm) => vm.end('host')));
+    await this.#parts.resources.disposeAsync();
+  }
+
+  #mustBeOpen(): void {
+    if (this.#closed) throw new ThawError('unavailable', 'The server is stopping.');
+  }
+
+  #vm(id: string): RunningVm {
+    const vm = this.#vms.get(id);
+    if (!vm) throw new ThawError('not_found', 'There is no such VM.', { hint: 'It may have ended.' });
+    return vm;
+  }
+
+  #keep(vm: RunningVm): RunningVm {
+    const { id, labels } = vm.record;
+    this.#vms.set(id, vm);
+    void vm.ended.then((reason) => {
+      this.#vms.delete(id);
+      this.#events.publish({ kind: 'ended', vm: id, labels, reason });
+      const level = reason === 'crashed' || reason === 'oom' ? 'warn' : 'debug';
+      this.#parts.log[level]({ vm: id, reason }, 'VM ended');
+    });
+    if (this.#closed) void vm.end('host');
+    return vm;
+  }
+}

@@ -1,0 +1,28 @@
+import type { Log } from '../../log.ts';
+import type { Egress } from '../contract.ts';
+import { run } from '../run.ts';
+import type { EgressTable } from '../vms/running.ts';
+import { hostRules } from './ruleset.ts';
+
+/** The services that guests reach at their gateway, and what each slot may ask of them. */
+export interface Gateway extends EgressTable, AsyncDisposable {}
+
+/**
+ * Loads the host's rules and opens the gateway's services on `address`, which
+ * is put on the loopback interface.
+ */
+export async function openGateway(address: string, log: Log): Promise<Gateway> {
+  await using stack = new AsyncDisposableStack();
+  await run(['sysctl', '-qw', 'net.ipv4.ip_forward=1']);
+  await run(['nft', '-f', '-'], hostRules());
+  await run(['ip', 'address', 'replace', `${address}/32`, 'dev', 'lo']);
+  stack.defer(async () => void (await run(['ip', 'address', 'delete', `${address}/32`, 'dev', 'lo']).catch(() => {})));
+  const table = new Map<string, Egress>();
+  const services = stack.move();
+  log.debug({ address }, 'gateway open');
+  return {
+    allow: (slot, egress) => void table.set(slot, egress),
+    forget: (slot) => void table.delete(slot),
+    [Symbol.asyncDispose]: () => services.disposeAsync(),
+  };
+}

@@ -1,0 +1,133 @@
+import { existsSync } from 'node:fs';
+import { ThawError } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+import { SLOT_COUNT, type SlotKind } from './addresses.ts';
+import { allClaims, claim, unclaim } from './claims.ts';
+import { createSlot, removeSlot, type Slot, slotAt } from './slot.ts';
+
+export interface SlotsOptions {
+  /** Slots of each kind kept ready. */
+  ahead: number;
+  /** Data directory of this server; owns the claims. */
+  owner: string;
+  /** Where this server begins to look for free indexes. */
+  firstIndex: number;
+  /** Address of this server's gateway services. */
+  gateway: string;
+  log: Log;
+}
+
+/**
+ * Ready slots of both kinds. Taking one is a list operation while any is ready;
+ * the list is filled again in the background. A slot that comes back is used
+ * again: its next VMM's launcher flushes its connections, and the tap, its rules
+ * and neighbours are the same for every VM.
+ */
+export class Slots implements AsyncDisposable {
+  readonly #options: SlotsOptions;
+  readonly #ready: Record<SlotKind, Slot[]> = { public: [], closed: [] };
+  readonly #used = new Set<number>();
+  #next: number;
+  #closed = false;
+  #filling: Promise<void> | undefined;
+
+  constructor(options: SlotsOptions) {
+    this.#options = options;
+    this.#next = options.firstIndex;
+  }
+
+  get counts(): { ready: number; used: number; total: number } {
+    return { ready: this.#ready.public.length + this.#ready.closed.length, used: this.#used.size, total: SLOT_COUNT };
+  }
+
+  /**
+   * Removes the slots that an earlier server of this data directory, or one whose
+   * data directory is gone, left behind; those in `inUse` are kept as used.
+   */
+  async recover(inUse: { index: number; kind: SlotKind }[]): Promise<void> {
+    const kept = new Map(inUse.map((slot) => [slot.index, slot]));
+    for (const { index, kind, owner } of await allClaims()) {
+      if (kept.has(index) && owner === this.#options.owner) {
+        this.#used.add(index);
+      } else if (owner === this.#options.owner || !existsSync(owner)) {
+        await removeSlot(kind, index);
+        await unclaim(index);
+      }
+    }
+  }
+
+  /** Makes slots until the wanted number of each kind is ready. */
+  fill(): Promise<void> {
+    this.#filling ??= this.#fill().finally(() => {
+      this.#filling = undefined;
+    });
+    return this.#filling;
+  }
+
+  /** @throws ThawError `no_room` when all addresses are in use */
+  async take(kind: SlotKind): Promise<Slot> {
+    const slot = this.#ready[kind].pop() ?? (await this.#make(kind));
+    this.#used.add(slot.index);
+    return slot;
+  }
+
+  /** Gives a slot back; its VMM must have ended. */
+  give(slot: Slot): void {
+    if (!this.#used.delete(slot.index)) return;
+    const most = Math.max(this.#options.ahead * 2, 2);
+    if (!this.#closed && this.#ready[slot.kind].length < most) this.#ready[slot.kind].push(slot);
+    else void this.#remove(slot);
+  }
+
+  /** Takes a slot of an adopted VM back into the books. */
+  adopt(kind: SlotKind, index: number): Slot {
+    this.#used.add(index);
+    return slotAt(kind, index);
+  }
+
+  /** Removes the ready slots; used ones belong to VMs that live on. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    await this.#filling?.catch(() => {});
+    for (const kind of ['public', 'closed'] as const) {
+      for (const slot of this.#ready[kind].splice(0)) await this.#remove(slot);
+    }
+    await Promise.all(this.#removals);
+  }
+
+  readonly #removals = new Set<Promise<void>>();
+
+  async #remove(slot: Slot): Promise<void> {
+    const removal = removeSlot(slot.kind, slot.index).then(() => unclaim(slot.index));
+    this.#removals.add(removal);
+    await removal.finally(() => this.#removals.delete(removal));
+  }
+
+  async #fill(): Promise<void> {
+    for (const kind of ['public', 'closed'] as const) {
+      while (!this.#closed && this.#ready[kind].length < this.#options.ahead) {
+        this.#ready[kind].unshift(await this.#make(kind));
+      }
+    }
+  }
+
+  async #make(kind: SlotKind): Promise<Slot> {
+    const { owner, gateway, log } = this.#options;
+    for (let tries = 0; tries < SLOT_COUNT; tries += 1) {
+      const index = this.#next;
+      this.#next = (this.#next + 1) % SLOT_COUNT;
+      if (!(await claim({ index, kind, owner }))) continue;
+      try {
+        return await createSlot(kind, index, gateway);
+      } catch (error) {
+        log.warn({ err: error, slot: index }, 'a slot could not be made');
+        await removeSlot(kind, index);
+        await unclaim(index);
+        throw error;
+      }
+    }
+    throw new ThawError('no_room', `All ${SLOT_COUNT} network slots of this machine are in use.`, {
+      hint: 'End VMs that are not needed.',
+    });
+  }
+}

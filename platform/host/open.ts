@@ -1,0 +1,52 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Cgroups } from './cgroup.ts';
+import type { Host } from './contract.ts';
+import { Overlays } from './disk/overlay.ts';
+import { LocalHost } from './local-host.ts';
+import { gatewayServiceAddress, SLOT_COUNT } from './network/addresses.ts';
+import { openGateway } from './network/gateway.ts';
+import { Slots } from './network/slots.ts';
+import type { HostParts } from './parts.ts';
+import { reconcile } from './reconcile.ts';
+import { TemplateCatalogue } from './templates/chain.ts';
+import { TemplateStore } from './templates/store.ts';
+import { isAlive } from './vmm/process.ts';
+
+/**
+ * Opens this machine as a host: takes back what the server before left, and
+ * makes slots ahead. Only one server may have a data directory open.
+ *
+ * @throws ThawError `misconfigured` when the machine lacks what VMs need
+ */
+export async function openHost(parts: HostParts): Promise<Host> {
+  const { vmm, imageSet, data, cache, serverId, log } = parts;
+  await using resources = new AsyncDisposableStack();
+  for (const directory of [data, cache]) await mkdir(directory, { recursive: true, mode: 0o700 });
+  const templates = await TemplateStore.open(join(data, 'templates'), log);
+  const store = await TemplateStore.open(join(cache, 'templates'), log);
+  await templates.sweep(() => true);
+  await store.sweep((pid) => !isAlive(pid));
+  const cgroups = resources.use(await Cgroups.open(serverId));
+  const address = gatewayServiceAddress(serverId);
+  const gateway = resources.use(await openGateway(address, log.child({ room: 'gateway' })));
+  const slots = resources.use(
+    new Slots({
+      ahead: parts.slotsAhead,
+      owner: data,
+      firstIndex: Number.parseInt(serverId, 16) % SLOT_COUNT,
+      gateway: address,
+      log,
+    }),
+  );
+  const directory = join(data, 'vms');
+  const adopted = await reconcile({ vmm, slots, cgroups, egress: gateway, serverId, directory, log });
+  await slots.fill();
+  return new LocalHost({
+    ...{ vmm, imageSet, slots, cgroups, egress: gateway, serverId, directory, log, adopted, store, templates },
+    overlays: new Overlays(join(data, 'templates', '.empty')),
+    catalogue: new TemplateCatalogue([templates, store], vmm.identity, imageSet),
+    acceleratorReason: parts.acceleratorReason,
+    resources: resources.move(),
+  });
+}

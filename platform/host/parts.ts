@@ -1,0 +1,26 @@
+import type { Log } from '../log.ts';
+import type { RuntimeName } from './contract.ts';
+import type { Vmm } from './vmm/contract.ts';
+
+/** The kernel and the root disks that VMs start from; absolute paths of this host. */
+export interface ImageSet {
+  kernel: { path: string; release: string; commandLine: string };
+  initramfs: { path: string; hash: string };
+  images: Partial<Record<RuntimeName, { path: string; hash: string; sizeBytes: number }>>;
+  agent: { version: string; hash: string };
+}
+
+/** What a host is made of. */
+export interface HostParts {
+  vmm: Vmm;
+  /** Why this accelerator was chosen. */
+  acceleratorReason: string;
+  imageSet: ImageSet;
+  /** Data directory: templates and VMs live below it. */
+  data: string;
+  /** Cache that outlives data directories: templates of runtime images live below it. */
+  cache: string;
+  serverId: string;
+  slotsAhead: number;
+  log: Log;
+}

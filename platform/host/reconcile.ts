@@ -1,0 +1,55 @@
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Log } from '../log.ts';
+import type { Cgroups } from './cgroup.ts';
+import type { Slots } from './network/slots.ts';
+import type { Vmm } from './vmm/contract.ts';
+import { killRecorded } from './vmm/process.ts';
+import { readRecord } from './vms/record.ts';
+import { type EgressTable, RunningVm } from './vms/running.ts';
+import { machineName } from './vms/start.ts';
+
+export interface ReconcileParts {
+  vmm: Vmm;
+  slots: Slots;
+  cgroups: Cgroups;
+  egress: EgressTable;
+  serverId: string;
+  directory: string;
+  log: Log;
+}
+
+/**
+ * What an earlier server of this data directory left: VMs that still answer and
+ * had their identity are taken back, every other process of ours is ended, and
+ * slots, cgroups and files that belong to nothing are freed.
+ */
+export async function reconcile(parts: ReconcileParts): Promise<RunningVm[]> {
+  const { vmm, slots, cgroups, egress, directory, log } = parts;
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const prefix = machineName(parts.serverId, '');
+  const processes = await vmm.find(prefix);
+  const adopted: RunningVm[] = [];
+  for (const id of await readdir(directory)) {
+    const own = join(directory, id);
+    const record = await readRecord(own);
+    const process = processes.get(prefix + id);
+    const machine = record?.ready && process ? await vmm.adopt(own, process) : undefined;
+    if (record && machine) {
+      processes.delete(prefix + id);
+      const slot = slots.adopt(record.slot.kind, record.slot.index);
+      egress.allow(slot.address, record.egress);
+      adopted.push(new RunningVm(record, machine, { directory: own, slot, slots, cgroups, egress }));
+    }
+  }
+  for (const process of processes.values()) await killRecorded(process);
+  const kept = new Set(adopted.map((vm) => vm.record.id));
+  for (const id of await readdir(directory)) {
+    if (kept.has(id)) continue;
+    await cgroups.remove(id);
+    await rm(join(directory, id), { recursive: true, force: true });
+  }
+  await slots.recover(adopted.map(({ slot }) => slot));
+  log.info({ takenBack: adopted.length, ended: processes.size }, 'looked after the VMs of the server before');
+  return adopted;
+}

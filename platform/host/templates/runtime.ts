@@ -1,0 +1,111 @@
+import { createHash } from 'node:crypto';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ThawError } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+import type { RuntimeName, Shape } from '../contract.ts';
+import type { Overlays } from '../disk/overlay.ts';
+import { randomId } from '../ids.ts';
+import { lockFile } from '../lock.ts';
+import { freezeInto } from '../vms/freeze.ts';
+import { type StartParts, startVm } from '../vms/start.ts';
+import { dependenciesNow, sameShape } from './manifest.ts';
+import type { StoredTemplate, TemplateStore } from './store.ts';
+
+/** Longest a runtime image may take to boot to its agent; a minute and a half even on a loaded emulator. */
+const BOOT_LIMIT_MS = 90_000;
+const MIB = 1024 * 1024;
+const KEY_LABEL = 'runtime-key';
+
+export interface RuntimeTemplateParts extends StartParts {
+  store: TemplateStore;
+  overlays: Overlays;
+  log: Log;
+}
+
+/**
+ * The template of a booted runtime image, made when there is none for what is
+ * here now. Servers that share the cache make it once between them.
+ */
+export async function runtimeTemplate(
+  parts: RuntimeTemplateParts,
+  runtime: RuntimeName,
+  shape: Shape,
+  signal?: AbortSignal,
+): Promise<StoredTemplate> {
+  const key = keyOf(parts, runtime, shape);
+  const existing = () =>
+    parts.store.list().find(({ manifest }) => manifest.labels[KEY_LABEL] === key && sameShape(manifest.shape, shape));
+  const found = existing();
+  if (found) return found;
+  await using _lock = await lockFile(join(parts.store.directory, `${key}.lock`), signal);
+  await parts.store.reload();
+  return existing() ?? (await bootRuntime(parts, runtime, shape, key, signal));
+}
+
+function keyOf({ vmm, imageSet }: RuntimeTemplateParts, runtime: RuntimeName, shape: Shape): string {
+  const depends = dependenciesNow(vmm.identity, imageSet, runtime);
+  return createHash('sha256')
+    .update(JSON.stringify([depends, runtime, shape]))
+    .digest('hex')
+    .slice(0, 16);
+}
+
+async function bootRuntime(
+  parts: RuntimeTemplateParts,
+  runtime: RuntimeName,
+  shape: Shape,
+  key: string,
+  signal?: AbortSignal,
+): Promise<StoredTemplate> {
+  const image = parts.imageSet.images[runtime];
+  if (!image) {
+    throw new ThawError('misconfigured', `The runtime image ${runtime} is not on this machine.`, {
+      hint: 'Run `npm run setup`.',
+    });
+  }
+  const began = performance.now();
+  const place = async (directory: string) => {
+    const memory = join(directory, 'memory');
+    await using handle = await open(memory, 'wx', 0o666);
+    await handle.chmod(0o666);
+    await handle.truncate(shape.memoryMiB * MIB);
+    const disk = join(directory, 'disk.qcow2');
+    await parts.overlays.create(disk, image.sizeBytes);
+    return { memory: { path: memory, shared: true, readOnly: false }, disks: [disk, image.path] };
+  };
+  const limit = AbortSignal.timeout(BOOT_LIMIT_MS);
+  const both = signal ? AbortSignal.any([signal, limit]) : limit;
+  await using vm = await startVm(
+    parts,
+    {
+      id: randomId('i', 12),
+      template: '',
+      runtime,
+      parents: [],
+      shape,
+      labels: {},
+      egress: { mode: 'none' },
+      memory: 'own',
+      place,
+    },
+    signal,
+  );
+  try {
+    await vm.agent.waitUntilUp(both);
+  } catch (cause) {
+    signal?.throwIfAborted();
+    const printed = await vm.machine.console().catch(() => '');
+    throw new ThawError('thaw_failed', `The runtime image ${runtime} did not boot to its agent.`, {
+      hint: '`thaw doctor` shows what this machine lacks.',
+      cause: new Error(printed.slice(-2000), { cause }),
+    });
+  }
+  const stored = await freezeInto(parts.store, vm, {
+    labels: { [KEY_LABEL]: key },
+    dependsOn: dependenciesNow(parts.vmm.identity, parts.imageSet, runtime),
+    diskBytes: image.sizeBytes,
+  });
+  parts.log.info({ runtime, shape, ms: Math.round(performance.now() - began) }, 'runtime image booted and frozen');
+  return stored;
+}

@@ -1,0 +1,140 @@
+import { createHash } from 'node:crypto';
+import { chmod, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Log } from '../../log.ts';
+import type { Template } from '../contract.ts';
+import { type Manifest, manifestSchema, TEMPLATE_FILES } from './manifest.ts';
+
+/** A template and where its files are. */
+export interface StoredTemplate {
+  manifest: Manifest;
+  directory: string;
+}
+
+/** What a template is made of before it has a manifest: files in a directory made by `begin`. */
+export type Draft = Omit<Manifest, 'format' | 'state' | 'memory' | 'disk' | 'createdAt'>;
+
+const UNFINISHED = '.making-';
+
+/**
+ * Templates in one directory, each in its own. A template is whole when its
+ * manifest is there: the files are synced first, the manifest is written last,
+ * then the directory gets its name.
+ */
+export class TemplateStore {
+  /** Holds one directory per template. */
+  readonly directory: string;
+  readonly #log: Log;
+  readonly #known = new Map<string, StoredTemplate>();
+  readonly #damaged = new Set<string>();
+
+  private constructor(directory: string, log: Log) {
+    this.directory = directory;
+    this.#log = log;
+  }
+
+  static async open(directory: string, log: Log): Promise<TemplateStore> {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const store = new TemplateStore(directory, log);
+    await store.reload();
+    return store;
+  }
+
+  /** Reads the directory again: another server may have added templates to a shared one. */
+  async reload(): Promise<void> {
+    const names = (await readdir(this.directory)).filter((name) => name.startsWith('t_') && !this.#known.has(name));
+    await Promise.all(
+      names.map(async (name) => {
+        const directory = join(this.directory, name);
+        try {
+          const text = await readFile(join(directory, TEMPLATE_FILES.manifest), 'utf8');
+          const manifest = manifestSchema.parse(JSON.parse(text));
+          await checkWhole(directory, manifest);
+          this.#known.set(name, { manifest, directory });
+        } catch (error) {
+          this.#damaged.add(name);
+          this.#log.warn({ err: error, template: name }, 'a template is damaged and will be made again');
+        }
+      }),
+    );
+  }
+
+  get(id: string): StoredTemplate | undefined {
+    return this.#known.get(id);
+  }
+
+  list(): StoredTemplate[] {
+    return [...this.#known.values()];
+  }
+
+  /** Makes the directory that a new template's files are put into. */
+  async begin(id: string): Promise<string> {
+    const directory = join(this.directory, `${UNFINISHED}${process.pid}-${id}`);
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    return directory;
+  }
+
+  /** Makes the files in `directory` a template. */
+  async finish(directory: string, draft: Draft): Promise<StoredTemplate> {
+    const { state, memory, disk } = TEMPLATE_FILES;
+    for (const name of [state, memory, disk]) {
+      await using handle = await open(join(directory, name), 'r');
+      await handle.sync();
+      // The launcher shows single files to single VMs; the directory is closed to all others.
+      await chmod(join(directory, name), 0o666);
+    }
+    const stateBytes = await readFile(join(directory, state));
+    const manifest: Manifest = {
+      ...draft,
+      format: 1,
+      createdAt: new Date().toISOString(),
+      state: { bytes: stateBytes.length, sha256: createHash('sha256').update(stateBytes).digest('hex') },
+      memory: { bytes: (await stat(join(directory, memory))).size },
+      disk: { bytes: (await stat(join(directory, disk))).size },
+    };
+    const path = join(directory, TEMPLATE_FILES.manifest);
+    await writeFile(path, JSON.stringify(manifest, undefined, 2), { flush: true });
+    const final = join(this.directory, draft.id);
+    await rename(directory, final);
+    await using parent = await open(this.directory, 'r');
+    await parent.sync();
+    const stored = { manifest, directory: final };
+    this.#known.set(draft.id, stored);
+    return stored;
+  }
+
+  async remove(id: string): Promise<void> {
+    this.#known.delete(id);
+    const directory = join(this.directory, id);
+    // The manifest first: what is left when this is interrupted is no template.
+    await rm(join(directory, TEMPLATE_FILES.manifest), { force: true });
+    await rm(directory, { recursive: true, force: true });
+  }
+
+  /** Removes damaged templates and what an ended process left unfinished; `over` says whether that process has ended. */
+  async sweep(over: (pid: number) => boolean): Promise<void> {
+    for (const name of await readdir(this.directory)) {
+      const unfinished = name.startsWith(UNFINISHED) && over(Number.parseInt(name.slice(UNFINISHED.length), 10));
+      if (unfinished || this.#damaged.has(name)) await rm(join(this.directory, name), { recursive: true, force: true });
+    }
+  }
+}
+
+/** Sizes of all files and the checksum of the small one; a memory file is too large to read at every start. */
+async function checkWhole(directory: string, manifest: Manifest): Promise<void> {
+  const state = await readFile(join(directory, TEMPLATE_FILES.state));
+  const sum = createHash('sha256').update(state).digest('hex');
+  const sizes = await Promise.all(
+    [TEMPLATE_FILES.memory, TEMPLATE_FILES.disk].map(async (name) => (await stat(join(directory, name))).size),
+  );
+  if (sum !== manifest.state.sha256 || sizes[0] !== manifest.memory.bytes || sizes[1] !== manifest.disk.bytes) {
+    throw new Error('its files are not the ones that its manifest names');
+  }
+}
+
+/** How a template looks to those outside the host. */
+export function describeTemplate({ manifest }: StoredTemplate): Template {
+  const { id, shape, runtime, labels, createdAt } = manifest;
+  const sizeBytes = manifest.state.bytes + manifest.memory.bytes + manifest.disk.bytes;
+  return { id, shape, runtime, labels, createdAt, sizeBytes };
+}

@@ -1,0 +1,3 @@
+module thaw/jail
+
+go 1.19

@@ -1,0 +1,152 @@
+// Command jail becomes a VMM process that can touch nothing but its own files.
+//
+//	jail '<spec as JSON>'
+//	jail --tsc-khz           prints the frequency of the time-stamp counter
+//
+// It joins cgroups and a network namespace, builds a private root directory out
+// of bind mounts, opens what the VMM needs, gives up root and executes it:
+//
+//	join cgroups -> enter namespace -> flush its connections -> open tap, monitor,
+//	state -> new mount namespace, tmpfs root, binds, pivot -> limits -> uid, gid,
+//	no new privileges -> exec
+//
+// The VMM finds its descriptors at fixed numbers: 3 the monitor's listening
+// socket, 4 the tap, 5 the saved device state (only when there is one).
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"runtime"
+	"syscall"
+)
+
+// Bind shows one path of the host inside the root.
+type Bind struct {
+	From     string `json:"from"`
+	To       string `json:"to"`
+	Writable bool   `json:"writable"`
+	Device   bool   `json:"device"`
+}
+
+// Spec is everything the jail is told; sizes in bytes.
+type Spec struct {
+	Cgroups   []string          `json:"cgroups"` // cgroup.procs files to join
+	Netns     string            `json:"netns"`   // path of the network namespace, empty = stay
+	Tap       string            `json:"tap"`     // name of the tap in it, empty = none
+	Monitor   string            `json:"monitor"` // path of the unix socket to listen on
+	State     string            `json:"state"`   // file with saved device state, empty = none
+	Root      string            `json:"root"`    // empty directory that the root is mounted on
+	Binds     []Bind            `json:"binds"`
+	Links     map[string]string `json:"links"` // symbolic links inside the root: name -> target
+	UID       int               `json:"uid"`
+	GID       int               `json:"gid"`
+	FileLimit uint64            `json:"fileLimit"` // largest file the VMM may write
+	Argv      []string          `json:"argv"`
+}
+
+const (
+	monitorFd = 3
+	tapFd     = 4
+	stateFd   = 5
+)
+
+func main() {
+	// Namespaces and ids belong to a thread: stay on the one that executes the VMM.
+	runtime.LockOSThread()
+	if len(os.Args) != 2 {
+		fail("usage", "jail takes one argument, its spec as JSON", nil)
+	}
+	if os.Args[1] == "--tsc-khz" {
+		printFrequency()
+		return
+	}
+	var spec Spec
+	if err := json.Unmarshal([]byte(os.Args[1]), &spec); err != nil {
+		fail("spec", "the spec is not valid JSON", err)
+	}
+	for _, file := range spec.Cgroups {
+		check("cgroup", file, joinCgroup(file))
+	}
+	if spec.Netns != "" {
+		check("netns", spec.Netns, enterNetns(spec.Netns))
+		check("conntrack", spec.Netns, flushConnections())
+	}
+	files := map[int]int{}
+	files[monitorFd] = must("monitor", spec.Monitor)(listenUnix(spec.Monitor))
+	if spec.Tap != "" {
+		files[tapFd] = must("tap", spec.Tap)(openTap(spec.Tap))
+	}
+	if spec.State != "" {
+		files[stateFd] = must("state", spec.State)(syscall.Open(spec.State, syscall.O_RDONLY|syscall.O_CLOEXEC, 0))
+	}
+	check("root", spec.Root, enterRoot(&spec))
+	check("descriptors", "", place(files))
+	check("descriptors", "", closeAbove(stateFd))
+	check("limits", "", limit(spec.FileLimit))
+	check("privileges", "", dropPrivileges(spec.UID, spec.GID))
+	err := syscall.Exec(spec.Argv[0], spec.Argv, []string{"LANG=C"})
+	fail("exec", spec.Argv[0], err)
+}
+
+// place moves each descriptor to the number that the VMM expects it at.
+func place(files map[int]int) error {
+	const clear = 64 // above every number used here, so that nothing is overwritten
+	for number, fd := range files {
+		high, _, errno := syscall.RawSyscall(syscall.SYS_FCNTL, uintptr(fd), syscall.F_DUPFD_CLOEXEC, clear)
+		if errno != 0 {
+			return errno
+		}
+		files[number] = int(high)
+	}
+	for number, fd := range files {
+		if err := syscall.Dup3(fd, number, 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// closeAbove makes every descriptor above `last` close when the VMM is executed:
+// what the server's own parent left open is nothing to it.
+func closeAbove(last int) error {
+	const closeRange, cloexec = 436, 1 << 2
+	_, _, errno := syscall.RawSyscall(closeRange, uintptr(last+1), uintptr(^uint32(0)), cloexec)
+	if errno != 0 && errno != syscall.ENOSYS {
+		return errno
+	}
+	return nil
+}
+
+func joinCgroup(file string) error {
+	fd, err := syscall.Open(file, syscall.O_WRONLY|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer syscall.Close(fd)
+	_, err = syscall.Write(fd, []byte("0")) // 0 = the writing process
+	return err
+}
+
+func check(step, subject string, err error) {
+	if err != nil {
+		fail(step, subject, err)
+	}
+}
+
+func must(step, subject string) func(int, error) int {
+	return func(fd int, err error) int {
+		check(step, subject, err)
+		return fd
+	}
+}
+
+// fail tells the host which step failed, on standard error, and ends.
+func fail(step, subject string, err error) {
+	text := "jail: " + step + ": " + subject
+	if err != nil {
+		text += ": " + err.Error()
+	}
+	os.Stderr.WriteString(text + "\n")
+	os.Exit(111)
+}

@@ -1,0 +1,186 @@
+import { execFile } from 'node:child_process';
+import { mkdir, readFile, stat } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { ThawError } from '../../../errors.ts';
+import type { Machine, MachineEnd, MachineRecord, MachineSpec, Vmm, VmmIdentity } from '../contract.ts';
+import { type Bind, SYSTEM_BINDS, SYSTEM_LINKS, spawnJailed } from '../jail.ts';
+import { findByArgument, isRunning, killRecorded, startTimeOf } from '../process.ts';
+import { INCOMING_STATE, JAIL_PATHS, MACHINE_LAYOUT, type QemuFacts, qemuArguments } from './arguments.ts';
+import { QemuMachine } from './machine.ts';
+import { Monitor } from './monitor.ts';
+
+export const QEMU_BINARY = '/usr/bin/qemu-system-x86_64';
+const MONITOR_SOCKET = 'monitor.sock';
+const MIB = 1024 * 1024;
+
+/** QEMU's version as `[major, minor, micro]`. @throws ThawError `misconfigured` when it is not installed */
+export async function qemuVersion(): Promise<[number, number, number]> {
+  const { stdout } = await promisify(execFile)(QEMU_BINARY, ['--version']).catch((cause: unknown) => {
+    throw new ThawError('misconfigured', 'QEMU is not installed.', { hint: 'Run `npm run setup`.', cause });
+  });
+  const found = /version (\d+)\.(\d+)\.(\d+)/.exec(stdout);
+  if (!found) throw new ThawError('misconfigured', `QEMU told no version: ${stdout.slice(0, 80)}`);
+  return [Number(found[1]), Number(found[2]), Number(found[3])];
+}
+
+/**
+ * QEMU's `microvm` machine behind the VMM contract.
+ *
+ * @param jailBinary path of the compiled launcher
+ */
+export async function openQemu(jailBinary: string, accelerator: 'kvm' | 'tcg'): Promise<Vmm> {
+  const version = await qemuVersion();
+  const emulated = accelerator === 'tcg';
+  const khz = emulated ? await timestampFrequency(jailBinary) : 0;
+  const facts: QemuFacts = {
+    binary: QEMU_BINARY,
+    accelerator,
+    cpu: accelerator === 'kvm' ? 'host' : 'max',
+    bootArguments: emulated ? emulatorBootArguments(khz) : [],
+    mapsReadOnly: version[0] > 8 || (version[0] === 8 && version[1] >= 2),
+  };
+  return new QemuVmm(jailBinary, facts, {
+    vmm: `qemu ${version.join('.')}`,
+    accelerator,
+    cpu: emulated ? `max, time stamps at ${Math.round(khz / 10_000) * 10} MHz` : `host: ${cpus()[0]?.model ?? 'unknown'}`,
+    machine: MACHINE_LAYOUT,
+  });
+}
+
+/** How fast this machine's time-stamp counter runs, in kHz; see jail/tsc.go. */
+async function timestampFrequency(jailBinary: string): Promise<number> {
+  const { stdout } = await promisify(execFile)(jailBinary, ['--tsc-khz']).catch((cause: unknown) => {
+    throw new ThawError('misconfigured', 'The VM launcher cannot be run.', { hint: 'Run `npm run setup`.', cause });
+  });
+  return Number(stdout.trim());
+}
+
+/**
+ * The emulator passes the host's time-stamp counter through. A guest that has to
+ * find its frequency against an emulated timer fails, and hangs, when the host is
+ * busy; so it is told, and told to trust it.
+ */
+function emulatorBootArguments(khz: number): string[] {
+  return [`tsc_early_khz=${khz}`, 'tsc=reliable', 'no_timer_check'];
+}
+
+class QemuVmm implements Vmm {
+  readonly identity: VmmIdentity;
+  readonly mapsReadOnly: boolean;
+  readonly #jail: string;
+  readonly #facts: QemuFacts;
+
+  constructor(jail: string, facts: QemuFacts, identity: VmmIdentity) {
+    this.#jail = jail;
+    this.#facts = facts;
+    this.identity = identity;
+    this.mapsReadOnly = facts.mapsReadOnly;
+  }
+
+  boot(spec: MachineSpec, signal?: AbortSignal): Promise<Machine> {
+    return this.#start(spec, '', signal);
+  }
+
+  async load(spec: MachineSpec, state: string, signal?: AbortSignal): Promise<Machine> {
+    await using stack = new AsyncDisposableStack();
+    const machine = stack.use(await this.#start(spec, state, signal));
+    try {
+      await machine.load(INCOMING_STATE, signal);
+      spec.mark?.('load');
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw await explained(error, spec.directory);
+    }
+    stack.move();
+    return machine;
+  }
+
+  find(prefix: string): Promise<Map<string, MachineRecord>> {
+    return findByArgument(QEMU_BINARY, '-name', prefix);
+  }
+
+  async adopt(directory: string, record: MachineRecord, signal?: AbortSignal): Promise<Machine | undefined> {
+    if (!(await isRunning(record))) return undefined;
+    const monitor = await Monitor.open(join(directory, MONITOR_SOCKET), Promise.resolve(), signal).catch(
+      () => undefined,
+    );
+    if (monitor === undefined) {
+      await killRecorded(record);
+      return undefined;
+    }
+    const ended = monitor.closed.then(() => ({ code: null, signal: null }));
+    return new QemuMachine(directory, record, monitor, ended);
+  }
+
+  async #start(spec: MachineSpec, state: string, signal?: AbortSignal): Promise<QemuMachine> {
+    signal?.throwIfAborted();
+    await Promise.all([
+      mkdir(join(spec.directory, 'root'), { recursive: true }),
+      mkdir(join(spec.directory, 'io'), { recursive: true }),
+    ]);
+    const monitorPath = join(spec.directory, MONITOR_SOCKET);
+    const child = await spawnJailed(this.#jail, spec.directory, {
+      cgroups: spec.cgroups,
+      netns: spec.netns,
+      tap: spec.tap,
+      monitor: monitorPath,
+      state,
+      root: join(spec.directory, 'root'),
+      binds: this.#binds(spec),
+      links: SYSTEM_LINKS,
+      uid: spec.uid,
+      gid: spec.uid,
+      fileLimit: await largestFile(spec),
+      argv: qemuArguments(this.#facts, spec, state === '' ? 'boot' : 'load'),
+    });
+    const ended = new Promise<MachineEnd>((resolve) =>
+      child.once('exit', (code, endSignal) => resolve({ code, signal: endSignal })),
+    );
+    const record = { pid: child.pid, startTime: (await startTimeOf(child.pid)) ?? '' };
+    try {
+      const monitor = await Monitor.open(monitorPath, ended, signal);
+      spec.mark?.('spawn');
+      return new QemuMachine(spec.directory, record, monitor, ended);
+    } catch (error) {
+      await killRecorded(record);
+      signal?.throwIfAborted();
+      throw await explained(error, spec.directory);
+    }
+  }
+
+  #binds(spec: MachineSpec): Bind[] {
+    return [
+      ...SYSTEM_BINDS,
+      ...(this.#facts.accelerator === 'kvm'
+        ? [{ from: '/dev/kvm', to: '/dev/kvm', writable: true, device: true }]
+        : []),
+      { from: spec.kernel, to: JAIL_PATHS.kernel },
+      { from: spec.initramfs, to: JAIL_PATHS.initramfs },
+      // Before QEMU 8.2 even a private mapping opens the file for writing.
+      {
+        from: spec.memory.path,
+        to: JAIL_PATHS.memory,
+        writable: spec.memory.shared || !(spec.memory.readOnly && this.mapsReadOnly),
+      },
+      ...spec.disks.map((from, index) => ({ from, to: JAIL_PATHS.disk(index), writable: index === 0 })),
+      { from: join(spec.directory, 'io'), to: JAIL_PATHS.io, writable: true },
+    ];
+  }
+}
+
+/** The largest file the VM itself needs, with room for qcow2's tables. */
+async function largestFile(spec: MachineSpec): Promise<number> {
+  const base = await stat(spec.disks.at(-1) ?? spec.memory.path);
+  return Math.max(base.size, spec.shape.memoryMiB * MIB) + 64 * MIB;
+}
+
+/** Adds what the VMM printed to a failure's cause. */
+async function explained(error: unknown, directory: string): Promise<ThawError> {
+  const printed = await readFile(join(directory, 'vmm.log'), 'utf8').catch(() => '');
+  return new ThawError('thaw_failed', 'The VM could not be started.', {
+    hint: '`thaw doctor` shows what this machine lacks; the server log has the VMM’s own words.',
+    cause: new Error(printed.trim().slice(-2000) || 'the VMM printed nothing', { cause: error }),
+  });
+}

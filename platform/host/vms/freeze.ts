@@ -1,0 +1,38 @@
+import { rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ThawError } from '../../errors.ts';
+import { randomId } from '../ids.ts';
+import { type Dependencies, TEMPLATE_FILES } from '../templates/manifest.ts';
+import type { StoredTemplate, TemplateStore } from '../templates/store.ts';
+import type { RunningVm } from './running.ts';
+
+/**
+ * Freezes a VM that has its own memory into a template of `store`; the VM is
+ * gone afterwards, also when it fails.
+ */
+export async function freezeInto(
+  store: TemplateStore,
+  vm: RunningVm,
+  about: { labels: Record<string, string>; dependsOn: Dependencies; diskBytes: number },
+  signal?: AbortSignal,
+): Promise<StoredTemplate> {
+  const { record } = vm;
+  if (record.memory !== 'own') {
+    throw new ThawError('conflict', 'Only a VM with memory of its own can be frozen.', {
+      hint: 'Thaw it with memory "own".',
+    });
+  }
+  await using stack = new AsyncDisposableStack();
+  stack.defer(() => vm.end('frozen'));
+  await vm.agent.settle(signal);
+  const id = randomId('t_', 16);
+  const directory = await store.begin(id);
+  stack.defer(() => rm(directory, { recursive: true, force: true }));
+  await vm.machine.save(join(directory, TEMPLATE_FILES.state), signal);
+  // The files leave the VM's directory before the VM's end removes it; the VMM has them open, not their names.
+  await rename(vm.file('memory'), join(directory, TEMPLATE_FILES.memory));
+  await rename(vm.file('disk.qcow2'), join(directory, TEMPLATE_FILES.disk));
+  await vm.end('frozen');
+  const parents = record.template === '' ? record.parents : [record.template, ...record.parents];
+  return await store.finish(directory, { id, runtime: record.runtime, shape: record.shape, parents, ...about });
+}

@@ -1,0 +1,52 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+
+/**
+ * `vm.json` of a VM's directory: what a later server needs to take the VM back.
+ * Written before the VMM starts; the process itself is found by its name.
+ */
+const recordSchema = z.object({
+  id: z.string(),
+  template: z.string(),
+  runtime: z.enum(['base', 'node', 'builder']),
+  parents: z.array(z.string()),
+  shape: z.object({ memoryMiB: z.number(), vcpus: z.number() }),
+  slot: z.object({ index: z.number(), kind: z.enum(['public', 'closed']) }),
+  labels: z.record(z.string(), z.string()),
+  memory: z.enum(['clone', 'own']),
+  egress: z.union([
+    z.object({ mode: z.enum(['none', 'public']) }),
+    z.object({ mode: z.literal('hosts'), hosts: z.array(z.string()) }),
+  ]),
+  startedAt: z.string(),
+  phases: z.record(z.string(), z.number()),
+  /** False until the VM has an identity of its own: one that was interrupted before is not taken back. */
+  ready: z.boolean(),
+});
+
+export type VmRecord = z.infer<typeof recordSchema>;
+
+const FILE = 'vm.json';
+
+/** Makes the VM's directory and its record. */
+export async function createRecord(directory: string, record: VmRecord): Promise<void> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await updateRecord(directory, record);
+}
+
+/** Writes the record of a VM whose directory is there. */
+export async function updateRecord(directory: string, record: VmRecord): Promise<void> {
+  await writeFile(join(directory, FILE), JSON.stringify(record), { mode: 0o600 });
+}
+
+/** The record, or undefined when there is none that can be read. */
+export async function readRecord(directory: string): Promise<VmRecord | undefined> {
+  const text = await readFile(join(directory, FILE), 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  try {
+    return recordSchema.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}

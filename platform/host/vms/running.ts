@@ -1,0 +1,77 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Cgroups } from '../cgroup.ts';
+import type { Egress, EndReason, Vm } from '../contract.ts';
+import { GuestAgent } from '../guest/agent.ts';
+import type { Slot } from '../network/slot.ts';
+import type { Slots } from '../network/slots.ts';
+import type { Machine } from '../vmm/contract.ts';
+import type { VmRecord } from './record.ts';
+
+/** Where the egress proxy learns what a slot may reach. */
+export interface EgressTable {
+  allow(address: string, egress: Egress): void;
+  forget(address: string): void;
+}
+
+/** What a running VM holds and gives back when it ends. */
+export interface Holdings {
+  directory: string;
+  slot: Slot;
+  slots: Slots;
+  cgroups: Cgroups;
+  egress: EgressTable;
+}
+
+/** A VM with an identity of its own. Disposing it ends it and frees what it held, in reverse order. */
+export class RunningVm implements AsyncDisposable {
+  readonly record: VmRecord;
+  readonly machine: Machine;
+  readonly agent: GuestAgent;
+  readonly directory: string;
+  readonly slot: Slot;
+  /** Resolves once, when everything is freed, with how the VM ended. */
+  readonly ended: Promise<EndReason>;
+  #reason: EndReason | undefined;
+
+  constructor(record: VmRecord, machine: Machine, holdings: Holdings) {
+    this.record = record;
+    this.machine = machine;
+    this.directory = holdings.directory;
+    this.slot = holdings.slot;
+    this.agent = new GuestAgent(holdings.slot.address);
+    this.ended = machine.ended.then(() => this.#free(holdings));
+  }
+
+  describe(): Vm {
+    const { id, template, shape, labels, startedAt, phases } = this.record;
+    return { id, template, shape, address: this.slot.address, labels, startedAt, phases };
+  }
+
+  /** Path of the VM's own file `name`. */
+  file(name: 'disk.qcow2' | 'memory'): string {
+    return join(this.directory, name);
+  }
+
+  /** Ends the VM; the first reason given is the one that counts. */
+  async end(reason: EndReason): Promise<void> {
+    this.#reason ??= reason;
+    await this.machine[Symbol.asyncDispose]();
+    await this.ended;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.end('ended');
+  }
+
+  async #free({ directory, slot, slots, cgroups, egress }: Holdings): Promise<EndReason> {
+    const { id } = this.record;
+    const reason = this.#reason ?? ((await cgroups.wasOutOfMemory(id)) ? 'oom' : 'crashed');
+    await this.machine[Symbol.asyncDispose]();
+    egress.forget(slot.address);
+    slots.give(slot);
+    await cgroups.remove(id);
+    await rm(directory, { recursive: true, force: true });
+    return reason;
+  }
+}

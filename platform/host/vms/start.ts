@@ -1,0 +1,168 @@
+import { rm } from 'node:fs/promises';
+import { freemem } from 'node:os';
+import { join } from 'node:path';
+import { ThawError } from '../../errors.ts';
+import type { Cgroups } from '../cgroup.ts';
+import type { Egress, RuntimeName, Shape } from '../contract.ts';
+import { afterThaw } from '../guest/after-thaw.ts';
+import type { SlotKind } from '../network/addresses.ts';
+import type { Slots } from '../network/slots.ts';
+import type { ImageSet } from '../parts.ts';
+import type { Machine, MachineSpec, Vmm } from '../vmm/contract.ts';
+import { createRecord, updateRecord, type VmRecord } from './record.ts';
+import { type EgressTable, RunningVm } from './running.ts';
+
+const MIB = 1024 * 1024;
+/** What a VMM needs besides the guest's memory: its own code and, with the emulator, translated code. */
+const VMM_OVERHEAD_BYTES = { kvm: 96 * MIB, tcg: 384 * MIB };
+/** First user id of VMs; above what distributions hand out, one for each slot. */
+const FIRST_UID = 1_900_000_000;
+const DEFAULT_TASKS = 512;
+/** A clone that could not be given an identity is destroyed and another thawed, this often in all. */
+const ATTEMPTS = 2;
+
+/** What starting a VM needs of the host. */
+export interface StartParts {
+  vmm: Vmm;
+  imageSet: ImageSet;
+  slots: Slots;
+  cgroups: Cgroups;
+  egress: EgressTable;
+  serverId: string;
+  /** Directory that holds one directory per VM. */
+  directory: string;
+}
+
+/** What to start. */
+export interface StartPlan {
+  id: string;
+  template: string;
+  runtime: RuntimeName;
+  /** Templates that its own disk stands on. */
+  parents: string[];
+  shape: Shape;
+  labels: Record<string, string>;
+  egress: Egress;
+  memory: 'clone' | 'own';
+  cpus?: number;
+  tasksMax?: number;
+  /** Saved device state to load; absent = boot. */
+  state?: string;
+  /** Puts disk and memory in place; returns the memory file and the disks, writable one first. */
+  place(directory: string): Promise<Pick<MachineSpec, 'memory' | 'disks'>>;
+}
+
+/**
+ * Starts a VM: slot, files, cgroup, VMM, state, then identity. Everything is
+ * undone in reverse order when a step fails.
+ */
+export async function startVm(parts: StartParts, plan: StartPlan, signal?: AbortSignal): Promise<RunningVm> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await startOnce(parts, plan, signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (attempt === ATTEMPTS || !(error instanceof ThawError) || error.code !== 'thaw_failed') throw error;
+    }
+  }
+}
+
+async function startOnce(parts: StartParts, plan: StartPlan, signal?: AbortSignal): Promise<RunningVm> {
+  const { slots, cgroups, egress, vmm } = parts;
+  if (freemem() < plan.shape.memoryMiB * MIB) {
+    throw new ThawError('no_room', 'This machine has no memory left for another VM.', {
+      hint: 'End VMs, give the machine more memory, or lower THAW_MAX_INSTANCES.',
+    });
+  }
+  const phases = stopwatch();
+  const directory = join(parts.directory, plan.id);
+  await using stack = new AsyncDisposableStack();
+  const kind: SlotKind = plan.egress.mode === 'public' ? 'public' : 'closed';
+  const slot = await slots.take(kind);
+  stack.defer(() => slots.give(slot));
+  egress.allow(slot.address, plan.egress);
+  stack.defer(() => egress.forget(slot.address));
+  const record: VmRecord = {
+    id: plan.id,
+    template: plan.template,
+    runtime: plan.runtime,
+    parents: plan.parents,
+    shape: plan.shape,
+    slot: { index: slot.index, kind },
+    labels: plan.labels,
+    memory: plan.memory,
+    egress: plan.egress,
+    startedAt: new Date().toISOString(),
+    phases: phases.marks,
+    ready: false,
+  };
+  stack.defer(() => rm(directory, { recursive: true, force: true }));
+  await createRecord(directory, record);
+  stack.defer(() => cgroups.remove(plan.id));
+  const [files, procs] = await Promise.all([
+    plan.place(directory),
+    cgroups.create(plan.id, {
+      cpus: plan.cpus ?? plan.shape.vcpus,
+      memoryBytes: plan.shape.memoryMiB * MIB + VMM_OVERHEAD_BYTES[vmm.identity.accelerator],
+    }),
+  ]);
+  phases.mark('prepare');
+  const machine = stack.use(await startMachine(parts, plan, { ...files, directory, slot, procs, phases }, signal));
+  await machine.resume();
+  if (plan.state !== undefined) {
+    await afterThaw(slot.address, { hostname: plan.id, tasksMax: plan.tasksMax ?? DEFAULT_TASKS }, signal);
+    phases.mark('identity');
+  }
+  stack.move();
+  record.ready = true;
+  void updateRecord(directory, record).catch(() => {}); // lost only when the VM is: then it is not taken back
+  return new RunningVm(record, machine, { directory, slot, slots, cgroups, egress });
+}
+
+interface Placed extends Pick<MachineSpec, 'memory' | 'disks' | 'directory'> {
+  slot: { netns: string; tap: string; index: number };
+  procs: string[];
+  phases: Stopwatch;
+}
+
+function startMachine(parts: StartParts, plan: StartPlan, placed: Placed, signal?: AbortSignal): Promise<Machine> {
+  const { imageSet, vmm } = parts;
+  const spec: MachineSpec = {
+    name: machineName(parts.serverId, plan.id),
+    directory: placed.directory,
+    shape: plan.shape,
+    memory: placed.memory,
+    disks: placed.disks,
+    netns: placed.slot.netns,
+    tap: placed.slot.tap,
+    uid: FIRST_UID + placed.slot.index,
+    cgroups: placed.procs,
+    kernel: imageSet.kernel.path,
+    initramfs: imageSet.initramfs.path,
+    commandLine: imageSet.kernel.commandLine,
+    mark: placed.phases.mark,
+  };
+  return plan.state === undefined ? vmm.boot(spec, signal) : vmm.load(spec, plan.state, signal);
+}
+
+/** Name of a VM's process; the prefix is this server's own. */
+export function machineName(serverId: string, vm: string): string {
+  return `thaw-${serverId}-${vm}`;
+}
+
+interface Stopwatch {
+  /** Milliseconds of each phase. */
+  marks: Record<string, number>;
+  mark: (phase: string) => void;
+}
+
+function stopwatch(): Stopwatch {
+  let last = performance.now();
+  const marks: Record<string, number> = {};
+  const mark = (phase: string) => {
+    const now = performance.now();
+    marks[phase] = Math.round((now - last) * 100) / 100;
+    last = now;
+  };
+  return { marks, mark };
+}
