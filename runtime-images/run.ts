@@ -4,9 +4,12 @@ import { ThawError } from '../platform/errors.ts';
 /** How much of a failed command's output its error carries. */
 const TAIL_BYTES = 4000;
 
+/** What env(1) exits with when it finds no such program. */
+const NOT_FOUND = 127;
+
 export interface RunOptions {
   cwd?: string;
-  /** Variables on top of this process's own: the host's proxy and certificate settings have to reach apt and npm. */
+  /** Variables on top of this process's own, which hold the host's proxy and certificate settings for apt and npm. */
   env?: Record<string, string>;
   signal: AbortSignal;
 }
@@ -19,12 +22,8 @@ export interface RunOptions {
  */
 export async function run(program: string, args: string[], options: RunOptions): Promise<string> {
   options.signal.throwIfAborted();
-  const child = spawn(program, args, {
-    cwd: options.cwd,
-    env: { ...process.env, LC_ALL: 'C', ...options.env },
-    signal: options.signal,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const variables = Object.entries({ LC_ALL: 'C', ...options.env }).map(([name, value]) => `${name}=${value}`);
+  const child = spawn('env', [...variables, program, ...args], { cwd: options.cwd, stdio: ['ignore', 'pipe', 'pipe'] });
   const output: Buffer[] = [];
   let tail = '';
   child.stdout.on('data', (chunk: Buffer) => output.push(chunk));
@@ -32,22 +31,25 @@ export async function run(program: string, args: string[], options: RunOptions):
     tail = (tail + chunk.toString()).slice(-TAIL_BYTES);
   });
   const ended = Promise.withResolvers<number | null>();
+  // It may have mounts to undo, so its end is awaited also when it is told to stop.
+  const stop = () => child.kill();
+  options.signal.addEventListener('abort', stop, { once: true });
   child.once('error', ended.reject);
   child.once('close', ended.resolve);
 
-  let code: number | null;
-  try {
-    code = await ended.promise;
-  } catch (cause) {
-    options.signal.throwIfAborted();
-    throw new ThawError('misconfigured', `${program} cannot be started.`, {
-      hint: `Install it; \`npm run setup\` names the packages that Thaw needs.`,
-      cause,
+  const code = await ended.promise.finally(() => options.signal.removeEventListener('abort', stop));
+  options.signal.throwIfAborted();
+  const text = Buffer.concat(output).toString();
+  if (code === NOT_FOUND) {
+    throw new ThawError('misconfigured', `${program} is not installed.`, {
+      hint: '`npm run setup` installs the packages that Thaw needs.',
     });
   }
-  const text = Buffer.concat(output).toString();
   if (code !== 0) {
-    throw new ThawError('internal', `${program} failed (${code ?? 'killed'}): ${(tail || text).trim().slice(-TAIL_BYTES)}`);
+    throw new ThawError(
+      'internal',
+      `${program} failed (${code ?? 'killed'}): ${(tail || text).trim().slice(-TAIL_BYTES)}`,
+    );
   }
   return text;
 }

@@ -134,6 +134,7 @@ export interface Control extends AsyncDisposable {
   deployments: {
     begin(input: { app: string; branch: string; commit: string | null }): Promise<Deployment>;
     ready(id: string, built: { kind: AppKind; template: string; run: RunSpec }): Promise<Deployment>;
+    /** Also takes back a ready one that was never released. @throws ThawError `conflict` when it was, or failed before */
     fail(id: string, reason: string): Promise<void>;
     /** Replaces the template of a ready deployment: it was baked again. */
     rebaked(id: string, template: string): Promise<void>;

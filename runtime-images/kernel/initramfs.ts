@@ -1,5 +1,5 @@
-import type { Module } from './modules.ts';
 import { type CpioEntry, packCpio } from './cpio.ts';
+import type { Module } from './modules.ts';
 
 const DIRECTORY = 0o040755;
 const PROGRAM = 0o100755;

@@ -171,8 +171,17 @@ export class GuestAgent {
       throw cause instanceof ThawError ? cause : new ThawError('unavailable', 'The VM does not answer.', { cause });
     });
     if (answer.statusCode !== undefined && answer.statusCode < 300) return answer;
-    const said = (await text(answer)).trim();
-    throw new ThawError(answer.statusCode === 413 ? 'too_large' : 'unprocessable', said || 'The VM refused the call.');
+    const code = answer.statusCode === 413 ? 'too_large' : 'unprocessable';
+    throw new ThawError(code, refusal(await text(answer)));
+  }
+}
+
+/** The agent's own words: `{"error":{"message"}}`. */
+function refusal(body: string): string {
+  try {
+    return z.object({ error: z.object({ message: z.string().max(2000) }) }).parse(JSON.parse(body)).error.message;
+  } catch {
+    return 'The VM refused the call.';
   }
 }
 

@@ -2,6 +2,8 @@ import type { Log } from '../../log.ts';
 import type { Egress } from '../contract.ts';
 import { run } from '../run.ts';
 import type { EgressTable } from '../vms/running.ts';
+import { openProxy } from './proxy.ts';
+import { openResolver } from './resolver.ts';
 import { hostRules } from './ruleset.ts';
 
 /** The services that guests reach at their gateway, and what each slot may ask of them. */
@@ -18,6 +20,9 @@ export async function openGateway(address: string, log: Log): Promise<Gateway> {
   await run(['ip', 'address', 'replace', `${address}/32`, 'dev', 'lo']);
   stack.defer(async () => void (await run(['ip', 'address', 'delete', `${address}/32`, 'dev', 'lo']).catch(() => {})));
   const table = new Map<string, Egress>();
+  const egressOf = (slot: string) => table.get(slot);
+  stack.use(await openProxy(address, egressOf, log));
+  stack.use(await openResolver(address, egressOf));
   const services = stack.move();
   log.debug({ address }, 'gateway open');
   return {

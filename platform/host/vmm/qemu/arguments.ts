@@ -50,7 +50,14 @@ export function qemuArguments(facts: QemuFacts, spec: MachineSpec, start: 'boot'
       '-object',
       `memory-backend-file,id=ram,size=${shape.memoryMiB}M,mem-path=${JAIL_PATHS.memory},share=${memory.shared ? 'on' : 'off'}${readOnly}`,
     ],
-    ...['-kernel', JAIL_PATHS.kernel, '-initrd', JAIL_PATHS.initramfs, '-append', [spec.commandLine, ...facts.bootArguments].join(' ')],
+    ...[
+      '-kernel',
+      JAIL_PATHS.kernel,
+      '-initrd',
+      JAIL_PATHS.initramfs,
+      '-append',
+      [spec.commandLine, ...facts.bootArguments].join(' '),
+    ],
     ...['-chardev', `socket,id=monitor,fd=${FD.monitor},server=on,wait=off`, '-mon', 'chardev=monitor,mode=control'],
     // A ring, not a file: a guest that floods its console fills nothing.
     ...['-chardev', 'ringbuf,id=console,size=65536', '-serial', 'chardev:console'],

@@ -44,7 +44,9 @@ export async function openQemu(jailBinary: string, accelerator: 'kvm' | 'tcg'): 
   return new QemuVmm(jailBinary, facts, {
     vmm: `qemu ${version.join('.')}`,
     accelerator,
-    cpu: emulated ? `max, time stamps at ${Math.round(khz / 10_000) * 10} MHz` : `host: ${cpus()[0]?.model ?? 'unknown'}`,
+    cpu: emulated
+      ? `max, time stamps at ${Math.round(khz / 10_000) * 10} MHz`
+      : `host: ${cpus()[0]?.model ?? 'unknown'}`,
     machine: MACHINE_LAYOUT,
   });
 }

@@ -1,0 +1,83 @@
+import type { Hono } from 'hono';
+import type { App, Control, Deployment, Principal, Release } from '../platform/control/contract.ts';
+import type { Host } from '../platform/host/contract.ts';
+import type { Log } from '../platform/log.ts';
+
+/** What the operator decides about builds. */
+export interface BuildSettings {
+  /** Most bytes of a push or an upload, unpacked. */
+  maxSourceBytes: number;
+  /** Longest time one branch may take from its first byte to its template, in milliseconds; waiting in line is not counted. */
+  buildTimeoutMs: number;
+  /** Builds that run at once; the rest wait in line. */
+  maxConcurrentBuilds: number;
+  /** Certificates (PEM) that builds trust besides Node's own; empty for none. */
+  caBundle: string;
+  /** Lines of npm configuration for builds: the registry, and credentials if the operator says so. Builds can read them. */
+  npmrc: string;
+  /** Host names that builds may reach: the package registries. */
+  registryHosts: string[];
+  /** The gateway's proxy as guests see it, e.g. `http://172.16.0.1:3128`. */
+  egressProxy: string;
+}
+
+/** What the builders are handed by the server. */
+export interface BuildParts {
+  host: Host;
+  control: Control;
+  log: Log;
+  settings: BuildSettings;
+  /** Public address of a branch's release, e.g. `http://hello.localhost:8080/`. */
+  url(app: string, branch: string): string;
+  /** Absolute path of the directory that holds the git repositories and the hooks' socket. */
+  repos: string;
+  /** Absolute path of the Node binary that runs git's hooks. */
+  node: string;
+}
+
+/** Takes one line of progress for the person who deploys: plain text, no line end. */
+export type Report = (line: string) => void;
+
+/** Something to build. */
+export interface DeployRequest {
+  /** Name of the app. With a principal it is made when there is none. */
+  app: string;
+  /** Git branch; `main` is the app itself, any other one a preview. */
+  branch: string;
+  /** Git commit, 40 hex digits; null for an upload. */
+  commit: string | null;
+  /** The tree as a tar stream. Read once. */
+  source: AsyncIterable<Uint8Array>;
+  principal: Principal;
+}
+
+export interface Deployed {
+  app: App;
+  deployment: Deployment;
+  release: Release;
+  url: string;
+}
+
+/** The builders' front door. */
+export interface Builders extends AsyncDisposable {
+  /** Smart HTTP for git; belongs under `/git`. */
+  git: Hono;
+  /**
+   * Builds a tree, bakes it into a template and releases it. One at a time for each app, pushes included.
+   *
+   * @throws ThawError `build_failed` when the code is at fault, `too_large`, `forbidden`, `invalid_input`,
+   *   `cancelled` when `signal` fired; nothing is left behind but the deployment with its reason
+   */
+  deploy(request: DeployRequest, report: Report, signal?: AbortSignal): Promise<Deployed>;
+  /**
+   * Bakes a ready deployment's kept artifact again, for a template that no longer fits this host.
+   * Callers at the same time share one bake.
+   *
+   * @returns the new template's id, already recorded
+   */
+  rebake(deployment: string, signal?: AbortSignal): Promise<string>;
+  /** Makes refs, deployments and releases agree after a crash. To be called once, before anything is pushed. */
+  reconcile(signal?: AbortSignal): Promise<void>;
+  /** Removes the git repository of an app that is gone, by the app's id. */
+  forget(app: string): Promise<void>;
+}

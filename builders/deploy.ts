@@ -1,0 +1,45 @@
+import { type Deployment, PRODUCTION_BRANCH, type Release } from '../platform/control/contract.ts';
+import { ThawError } from '../platform/errors.ts';
+import type { AppLock } from './app-lock.ts';
+import type { BuildParts, Deployed, DeployRequest, Report } from './contract.ts';
+import { prepare } from './prepare.ts';
+import type { Queue } from './queue.ts';
+
+/** Told to who deploys to an app that is being deployed to. */
+export const ANOTHER_IS_RUNNING = 'Another push to this app is running; waiting...';
+
+/**
+ * Builds an uploaded tree and releases it, in turn with the pushes to the same app.
+ *
+ * @throws ThawError as `Builders.deploy`
+ */
+export async function deploy(
+  parts: BuildParts,
+  turn: { lock: AppLock; queue: Queue },
+  request: DeployRequest,
+  report: Report,
+  signal?: AbortSignal,
+): Promise<Deployed> {
+  const { control, url } = parts;
+  const { branch, commit, source, principal } = request;
+  if (!principal.scopes.includes('deploy')) {
+    throw new ThawError('forbidden', 'This key may not deploy.', { hint: 'Use a key with the scope `deploy`.' });
+  }
+  const app = await control.apps.ensure(request.app, principal);
+  using _turn = await turn.lock.acquire(app.id, () => report(ANOTHER_IS_RUNNING), signal);
+  const deployment = await prepare(parts, turn.queue, { app, branch, commit, source: () => source }, report, signal);
+  const release = await releaseOf(parts, deployment, 'deploy');
+  return { app: await control.apps.get(app.name, null), deployment, release, url: url(app.name, branch) };
+}
+
+/** Puts a ready deployment in front of its branch. */
+export async function releaseOf(
+  { control, log }: BuildParts,
+  deployment: Deployment,
+  reason: 'push' | 'deploy',
+): Promise<Release> {
+  const { app, branch, id } = deployment;
+  const release = await control.releases.create({ app, branch, deployment: id, reason });
+  log.info({ app, branch, deployment: id, release: release.number, preview: branch !== PRODUCTION_BRANCH }, 'released');
+  return release;
+}

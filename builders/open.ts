@@ -1,0 +1,35 @@
+import { join } from 'node:path';
+import { AppLock } from './app-lock.ts';
+import type { Builders, BuildParts } from './contract.ts';
+import { deploy } from './deploy.ts';
+import { HookListener } from './git/hook-listener.ts';
+import { reconcile } from './git/reconcile.ts';
+import { Repositories } from './git/repositories.ts';
+import { GitRoutes } from './git/routes.ts';
+import { guestProgram } from './guest-program.ts';
+import { Queue } from './queue.ts';
+import { Rebaking } from './rebake.ts';
+
+/** Bakes of existing deployments that may run at once, beside the builds. */
+const REBAKES = 2;
+
+/** Opens git receive and the builders. Disposing them ends the pushes and builds that are under way. */
+export async function openBuilders(parts: BuildParts): Promise<Builders> {
+  await using opened = new AsyncDisposableStack();
+  await Promise.all([guestProgram('build'), guestProgram('shim')]);
+  const repositories = await Repositories.open(parts.repos);
+  const turn = { lock: new AppLock(), queue: new Queue(parts.settings.maxConcurrentBuilds) };
+  const push = { ...parts, ...turn, repositories };
+  const listener = opened.use(await HookListener.open(join(parts.repos, 'hook.sock'), parts.log));
+  const git = opened.use(new GitRoutes(push, listener));
+  const rebaking = opened.use(new Rebaking(parts, new Queue(REBAKES)));
+  const closing = opened.move();
+  return {
+    git: git.routes,
+    deploy: (request, report, signal) => deploy(parts, turn, request, report, signal),
+    rebake: (deployment, signal) => rebaking.rebake(deployment, signal),
+    reconcile: (signal) => reconcile(push, signal),
+    forget: (app) => repositories.remove(app),
+    [Symbol.asyncDispose]: () => closing.disposeAsync(),
+  };
+}

@@ -1,0 +1,68 @@
+import { bodyLimit } from 'hono/body-limit';
+import { except } from 'hono/combine';
+import { createMiddleware } from 'hono/factory';
+import { requestId } from 'hono/request-id';
+import { ThawError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { appRoutes } from './apps.ts';
+import { authenticate } from './authentication.ts';
+import { deploymentRoutes } from './deployments.ts';
+import { type Api, type ApiEnv, newApi } from './environment.ts';
+import { answerError, answerNotFound } from './error-answer.ts';
+import { healthRoutes } from './health.ts';
+import { hostRoutes } from './host.ts';
+import { instanceRoutes } from './instances.ts';
+import { keyRoutes } from './keys.ts';
+import { logRoutes } from './logs.ts';
+import type { ApiParts } from './parts.ts';
+import { projectRoutes } from './projects.ts';
+import { releaseRoutes } from './releases.ts';
+
+const OPENAPI_PATH = '/v1/openapi.json';
+/** No JSON that the API takes is anywhere near this. */
+const MAX_JSON_BYTES = 64 * 1024;
+
+/** The HTTP API, without a listener: `/healthz`, `/v1/...` and, when handed in, `/git`. */
+export function createApi(parts: ApiParts): Api {
+  const api = newApi();
+  api.onError((error, c) => answerError(parts.log, error, c));
+  api.notFound(answerNotFound);
+  api.use(requestId());
+  api.use(logRequests(parts.log));
+  api.use('/v1/*', except(OPENAPI_PATH, authenticate(parts.control)));
+  api.use('/v1/*', except(isUpload, bodyLimit({ maxSize: MAX_JSON_BYTES, onError: refuseBody })));
+
+  const resources = [healthRoutes, projectRoutes, keyRoutes, appRoutes, deploymentRoutes, releaseRoutes];
+  for (const routes of [...resources, instanceRoutes, logRoutes, hostRoutes]) api.route('/', routes(parts));
+  if (parts.git !== undefined) api.route('/git', parts.git);
+
+  api.openAPIRegistry.registerComponent('securitySchemes', 'key', {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'thw_...',
+  });
+  const title = 'Thaw';
+  api.doc31(OPENAPI_PATH, { openapi: '3.1.0', info: { title, version: parts.version } });
+  return api;
+}
+
+function logRequests(log: Log) {
+  return createMiddleware<ApiEnv>(async (c, next) => {
+    const begin = performance.now();
+    await next();
+    const ms = Math.round(performance.now() - begin);
+    log.debug(
+      { request: c.var.requestId, method: c.req.method, path: c.req.path, status: c.res.status, ms },
+      'request',
+    );
+  });
+}
+
+/** The one route whose body is no JSON; it has a limit of its own. */
+function isUpload(c: { req: { method: string; path: string } }): boolean {
+  return c.req.method === 'POST' && /^\/v1\/apps\/[^/]+\/deployments$/.test(c.req.path);
+}
+
+function refuseBody(): never {
+  throw new ThawError('too_large', `The body is larger than ${MAX_JSON_BYTES / 1024} KiB.`);
+}

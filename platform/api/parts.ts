@@ -1,0 +1,89 @@
+import type { Hono } from 'hono';
+import type { App, Control, Deployment, Principal, Release } from '../control/contract.ts';
+import type { Finding, Host } from '../host/contract.ts';
+import type { Log } from '../log.ts';
+
+/** An uploaded tree to build and release. */
+export interface DeployRequest {
+  app: string;
+  branch: string;
+  /** Null: an upload has none. */
+  commit: null;
+  /** The tree as a tar stream. Read once. */
+  source: AsyncIterable<Uint8Array>;
+  principal: Principal;
+}
+
+/** A deployment that is live. */
+export interface Deployed {
+  deployment: Deployment;
+  release: Release;
+  url: string;
+}
+
+export interface LogOptions {
+  /** Goes on with what is written from now on, until the signal fires. */
+  follow: boolean;
+  /** Lines of the past to begin with. */
+  tail: number;
+}
+
+/** One line that the code of an app wrote. */
+export interface LogLine {
+  /** ISO 8601 with milliseconds. */
+  time: string;
+  instance: string;
+  deployment: string;
+  stream: 'stdout' | 'stderr';
+  line: string;
+}
+
+/** A VM that was thawed for a deployment and is running now. */
+export interface Instance {
+  id: string;
+  app: string;
+  deployment: string;
+  /** Where the host reaches it. */
+  address?: string;
+  /** ISO 8601. */
+  startedAt: string;
+  state: 'running';
+  /** Requests in flight. */
+  requests: number;
+  /** Where the time of the thaw went, in milliseconds, in order. */
+  phases: Record<string, number>;
+}
+
+/** All that the API is handed. */
+export interface ApiParts {
+  control: Control;
+  host: Pick<Host, 'facts' | 'removeTemplate'>;
+  log: Log;
+  version: string;
+  /** Apps are `<app>.<domain>`. */
+  domain: string;
+  /** Port of the HTTP edge, for the URLs of apps. */
+  edgePort: number;
+  /** Most bytes of an upload. */
+  maxSourceBytes: number;
+  /** True once everything that serves is up; until then `/healthz` answers 503. */
+  ready(): boolean;
+  /**
+   * Builds and releases a tree. `report` takes each line of progress.
+   *
+   * @throws ThawError, which becomes the last line of the answer
+   */
+  deploy(request: DeployRequest, report: (line: string) => void, signal: AbortSignal): Promise<Deployed>;
+  /** What the code of an app wrote, oldest line first; ends when `signal` fires. */
+  logs(app: App, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine>;
+  /** What runs now, of every app. */
+  instances(): Instance[];
+  /** The examination of this machine. */
+  findings(signal: AbortSignal): Promise<Finding[]>;
+  /** Lets go of what other rooms keep of an app that was just removed: repository, logs, instances. */
+  forget?(app: App): Promise<void>;
+  /** Git over HTTP, mounted at `/git`; checks keys by itself. */
+  git?: Hono;
+  /** Fires when the server closes: streams that are still going end then. */
+  closing?: AbortSignal;
+}

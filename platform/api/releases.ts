@@ -1,0 +1,50 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { PRODUCTION_BRANCH } from '../control/contract.ts';
+import { ThawError } from '../errors.ts';
+import { requireScope } from './authentication.ts';
+import { answers, errors, takes, WITH_KEY } from './describe.ts';
+import { type Api, newApi } from './environment.ts';
+import type { ApiParts } from './parts.ts';
+import { AppName, BranchName, DeploymentId, ReleaseShape } from './shapes.ts';
+
+const params = z.object({ app: AppName });
+
+const list = createRoute({
+  method: 'get',
+  path: '/v1/apps/{app}/releases',
+  summary: 'The releases of an app, newest first, of every branch',
+  security: WITH_KEY,
+  request: { params },
+  responses: { 200: answers('the releases', z.object({ releases: z.array(ReleaseShape) })), ...errors('not_found') },
+});
+
+const create = createRoute({
+  method: 'post',
+  path: '/v1/apps/{app}/releases',
+  summary: 'Put a deployment in front of a branch’s host name again',
+  security: WITH_KEY,
+  request: {
+    params,
+    body: takes(z.object({ deployment: DeploymentId, branch: BranchName.default(PRODUCTION_BRANCH) })),
+  },
+  responses: { 201: answers('the release', ReleaseShape), ...errors('not_found', 'conflict', 'too_large') },
+});
+
+export function releaseRoutes({ control }: ApiParts): Api {
+  return newApi()
+    .openapi(list, async (c) => {
+      requireScope(c.var.principal, 'read');
+      const app = await control.apps.get(c.req.valid('param').app, c.var.principal.project);
+      return c.json({ releases: await control.releases.list(app.name) }, 200);
+    })
+    .openapi(create, async (c) => {
+      requireScope(c.var.principal, 'deploy');
+      const app = await control.apps.get(c.req.valid('param').app, c.var.principal.project);
+      const { deployment: id, branch } = c.req.valid('json');
+      const deployment = await control.deployments.get(id);
+      if (deployment.app !== app.name) throw new ThawError('not_found', `There is no deployment ${id}.`);
+      // One that was built for another branch was never in front of this one.
+      const reason = deployment.branch === branch ? 'rollback' : 'promote';
+      return c.json(await control.releases.create({ app: app.name, branch, deployment: id, reason }), 201);
+    });
+}

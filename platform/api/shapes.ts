@@ -1,0 +1,144 @@
+import { z } from '@hono/zod-openapi';
+import { requireAppName, requireBranch, requireProjectName } from '../control/names.ts';
+import { ERROR_STATUS, type ErrorCode, ThawError } from '../errors.ts';
+
+/** A string that one of the control plane's checks lets pass; the check's own words say why it does not. */
+function checked(check: (text: string) => void) {
+  return z.string().superRefine((text, context) => {
+    try {
+      check(text);
+    } catch (error) {
+      if (!(error instanceof ThawError)) throw error;
+      context.addIssue({ code: 'custom', message: [error.message, error.hint].filter(Boolean).join(' ') });
+    }
+  });
+}
+
+export const AppName = checked(requireAppName).openapi({ example: 'hello', maxLength: 40 });
+export const ProjectName = checked(requireProjectName).openapi({ example: 'default', maxLength: 40 });
+export const BranchName = checked(requireBranch).openapi({ example: 'main', maxLength: 200 });
+export const DeploymentId = z
+  .string()
+  .regex(/^d[a-z0-9]{11}$/, 'A deployment is named by d and 11 lower-case letters or digits.')
+  .openapi({ example: 'd0a1b2c3d4e5' });
+
+const Moment = z.iso.datetime().openapi({ example: '2026-01-02T03:04:05.678Z' });
+
+const CODES = Object.keys(ERROR_STATUS) as [ErrorCode, ...ErrorCode[]];
+export const ErrorShape = z
+  .object({ error: z.object({ code: z.enum(CODES), message: z.string(), hint: z.string().optional() }) })
+  .openapi('Error', { description: 'What went wrong, and what to do next.' });
+
+export const ProjectShape = z.object({ id: z.string(), name: z.string(), createdAt: Moment }).openapi('Project');
+
+export const ScopeShape = z
+  .enum(['read', 'deploy', 'manage'])
+  .openapi('Scope', { description: 'Each holds those before it.' });
+
+export const KeyShape = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    project: z.string().nullable().openapi({ description: 'Null for an admin key.' }),
+    scopes: z.array(ScopeShape),
+    prefix: z.string().openapi({ description: 'First characters of the secret.' }),
+    createdAt: Moment,
+    lastUsedAt: Moment.nullable(),
+    revokedAt: Moment.nullable(),
+  })
+  .openapi('Key');
+
+const KindShape = z.enum(['function', 'web', 'static']).openapi('AppKind');
+
+export const AppShape = z
+  .object({
+    id: z.string(),
+    project: z.string(),
+    name: z.string(),
+    kind: KindShape.nullable().openapi({ description: 'Null until the first deployment is ready.' }),
+    url: z.url().openapi({ example: 'http://hello.localhost:8080/' }),
+    createdAt: Moment,
+  })
+  .openapi('App');
+
+export const DeploymentShape = z
+  .object({
+    id: z.string(),
+    app: z.string(),
+    branch: z.string(),
+    commit: z.string().nullable().openapi({ description: 'Null for an upload.' }),
+    status: z.enum(['building', 'ready', 'failed']),
+    kind: KindShape.nullable(),
+    error: z.string().nullable(),
+    createdAt: Moment,
+    readyAt: Moment.nullable(),
+  })
+  .openapi('Deployment');
+
+export const ReleaseShape = z
+  .object({
+    id: z.string(),
+    app: z.string(),
+    branch: z.string(),
+    number: z.number().int(),
+    deployment: z.string(),
+    reason: z.enum(['push', 'deploy', 'rollback', 'promote']),
+    createdAt: Moment,
+  })
+  .openapi('Release');
+
+export const DeployEventShape = z
+  .union([
+    z.object({ type: z.literal('line'), text: z.string() }),
+    z.object({ type: z.literal('done'), deployment: DeploymentShape, release: ReleaseShape, url: z.url() }),
+    z.object({ type: z.literal('failed'), error: ErrorShape.shape.error }),
+  ])
+  .openapi('DeployEvent');
+
+export const InstanceShape = z
+  .object({
+    id: z.string(),
+    app: z.string(),
+    deployment: z.string(),
+    address: z.string().optional().openapi({ description: 'Told to admin keys alone.' }),
+    startedAt: Moment,
+    state: z.literal('running'),
+    requests: z.number().int().openapi({ description: 'In flight.' }),
+    phases: z.record(z.string(), z.number()).openapi({ description: 'Milliseconds of the thaw, in order.' }),
+  })
+  .openapi('Instance');
+
+export const LogLineShape = z
+  .union([
+    z.object({
+      time: Moment,
+      instance: z.string(),
+      deployment: z.string(),
+      stream: z.enum(['stdout', 'stderr']),
+      line: z.string(),
+    }),
+    ErrorShape,
+  ])
+  .openapi('LogLine', { description: 'An error is the last line of a log that broke off.' });
+
+export const HostShape = z
+  .object({
+    facts: z.object({
+      accelerator: z.enum(['kvm', 'tcg']),
+      acceleratorReason: z.string(),
+      qemuVersion: z.string(),
+      kernelRelease: z.string(),
+      vms: z.number().int(),
+      slots: z.object({ ready: z.number().int(), used: z.number().int(), total: z.number().int() }),
+      templates: z.object({ count: z.number().int(), bytes: z.number().int() }),
+    }),
+    findings: z.array(
+      z.object({
+        name: z.string(),
+        status: z.enum(['ok', 'warning', 'lacking']),
+        detail: z.string(),
+        remedy: z.string().optional(),
+      }),
+    ),
+  })
+  .openapi('Host');

@@ -1,0 +1,103 @@
+import { mkdir } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { PGlite } from '@electric-sql/pglite';
+import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core';
+import { drizzle as drizzlePglite } from 'drizzle-orm/pglite';
+import { migrate as migratePglite } from 'drizzle-orm/pglite/migrator';
+import { drizzle as drizzlePostgres } from 'drizzle-orm/postgres-js';
+import { migrate as migratePostgres } from 'drizzle-orm/postgres-js/migrator';
+import postgres from 'postgres';
+import { ThawError } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+
+/** The control database, whichever of the two it is; a transaction is one as well. */
+export type Database = PgDatabase<PgQueryResultHKT>;
+
+export interface OpenDatabase extends AsyncDisposable {
+  db: Database;
+}
+
+const MIGRATIONS = { migrationsFolder: fileURLToPath(new URL('./migrations', import.meta.url)) };
+
+/** Any number that nothing else in the same database uses: servers that start together migrate one after the other. */
+const MIGRATION_LOCK = 7_426_191;
+
+/**
+ * Opens the control database and brings its tables up to date.
+ *
+ * @param databaseUrl a Postgres to use; without it PGlite keeps its files in `directory`
+ * @throws ThawError `misconfigured` when the database cannot be opened
+ */
+export async function openDatabase(options: {
+  databaseUrl: string | undefined;
+  directory: string;
+  log: Log;
+}): Promise<OpenDatabase> {
+  if (options.databaseUrl === undefined) return openPglite(options.directory);
+  return openPostgres(options.databaseUrl, options.log);
+}
+
+async function openPglite(directory: string): Promise<OpenDatabase> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await using opened = new AsyncDisposableStack();
+  try {
+    const client = await PGlite.create(directory);
+    opened.defer(() => client.close());
+    const db = drizzlePglite(client);
+    await migratePglite(db, MIGRATIONS);
+    return handOver(db, opened.move());
+  } catch (error) {
+    throw new ThawError('misconfigured', `The control database in ${directory} cannot be opened.`, {
+      hint: 'Bring the directory back from a backup, or set DATABASE_URL to a Postgres.',
+      cause: error,
+    });
+  }
+}
+
+async function openPostgres(url: string, log: Log): Promise<OpenDatabase> {
+  await using opened = new AsyncDisposableStack();
+  try {
+    const { address, socket } = parseAddress(url);
+    const options = {
+      onnotice: ({ message }: postgres.Notice) => log.debug({ message }, 'database notice'),
+      ...(socket === null ? {} : { host: socket }),
+    };
+    await migrateAlone(address, options);
+    const client = postgres(address, { ...options, max: 10 });
+    opened.defer(() => client.end({ timeout: 5 }));
+    return handOver(drizzlePostgres(client), opened.move());
+  } catch (error) {
+    // The address may hold a password: it is not repeated.
+    throw new ThawError('misconfigured', 'The control database at DATABASE_URL cannot be opened.', {
+      hint: 'Check that this Postgres runs, and that its user may create tables there.',
+      cause: error,
+    });
+  }
+}
+
+/**
+ * Takes `?host=/run/postgresql` out of an address: libpq's way to name a unix socket's folder, which the driver knows
+ * as an option alone. https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS
+ */
+function parseAddress(url: string): { address: string; socket: string | null } {
+  if (!URL.canParse(url)) return { address: url, socket: null };
+  const parsed = new URL(url);
+  const socket = parsed.searchParams.get('host');
+  parsed.searchParams.delete('host');
+  return { address: socket === null ? url : parsed.href, socket };
+}
+
+/** On one connection that ends afterwards, because the lock belongs to the connection. */
+async function migrateAlone(url: string, options: postgres.Options<Record<string, never>>): Promise<void> {
+  const client = postgres(url, { ...options, max: 1 });
+  try {
+    await client`select pg_advisory_lock(${MIGRATION_LOCK})`;
+    await migratePostgres(drizzlePostgres(client), MIGRATIONS);
+  } finally {
+    await client.end({ timeout: 5 });
+  }
+}
+
+function handOver(db: Database, opened: AsyncDisposableStack): OpenDatabase {
+  return { db, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+}

@@ -1,0 +1,72 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Log } from '../log.ts';
+import { ensureAdminKey } from './admin-key.ts';
+import { createApps } from './apps.ts';
+import { openArtifacts } from './artifacts.ts';
+import type { Control } from './contract.ts';
+import { claimDataDirectory } from './db/claim.ts';
+import { openDatabase } from './db/open.ts';
+import { createDeployments } from './deployments.ts';
+import type { Random } from './ids.ts';
+import { createKeys } from './keys.ts';
+import type { ControlParts } from './parts.ts';
+import { createProjects, ensureDefaultProject } from './projects.ts';
+import { createReleases } from './releases.ts';
+import { createRouteChanges, readRoutes } from './routes.ts';
+
+export interface ControlOptions {
+  /** A Postgres to keep the state in; without it PGlite, in the data directory. */
+  databaseUrl: string | undefined;
+  /** Absolute path; made when it is missing, and claimed for this process. */
+  dataDir: string;
+  log: Log;
+  clock?: () => Date;
+  random?: Random;
+}
+
+/**
+ * Opens the control plane: claims the data directory, opens and migrates the database, and at the first start makes
+ * the default project and the admin key in `<data>/admin.key`.
+ *
+ * @throws ThawError `conflict` when another server has the data directory, `misconfigured` when the database cannot be opened
+ */
+export async function openControl(options: ControlOptions): Promise<Control> {
+  const { dataDir, log } = options;
+  await using opened = new AsyncDisposableStack();
+
+  // Others may pass through to what is theirs below it, but not look around.
+  await mkdir(dataDir, { recursive: true, mode: 0o711 });
+  opened.use(claimDataDirectory(dataDir));
+  const directory = join(dataDir, 'control');
+  const { db } = opened.use(await openDatabase({ databaseUrl: options.databaseUrl, directory, log }));
+  const artifacts = await openArtifacts(join(dataDir, 'artifacts'), db);
+  const { onRoutesChanged, routesChanged } = createRouteChanges(log);
+  const parts: ControlParts = {
+    db,
+    log,
+    clock: options.clock ?? (() => new Date()),
+    random: options.random ?? randomBytes,
+    routesChanged,
+  };
+  const keys = opened.use(createKeys(parts));
+
+  await ensureDefaultProject(parts);
+  await ensureAdminKey(dataDir, keys, log);
+  const swept = await artifacts.sweep();
+  if (swept > 0) log.info({ files: swept }, 'artifacts of no deployment removed');
+
+  const closing = opened.move();
+  return {
+    projects: createProjects(parts),
+    keys,
+    apps: createApps(parts, artifacts.remove),
+    deployments: createDeployments(parts),
+    releases: createReleases(parts),
+    routes: () => readRoutes(db),
+    onRoutesChanged,
+    artifacts,
+    [Symbol.asyncDispose]: () => closing.disposeAsync(),
+  };
+}

@@ -1,0 +1,13 @@
+import type { Log } from '../log.ts';
+import type { Database } from './db/open.ts';
+import type { Random } from './ids.ts';
+
+/** What every noun of the control plane is made with. */
+export interface ControlParts {
+  db: Database;
+  log: Log;
+  clock: () => Date;
+  random: Random;
+  /** To be called after each committed change that moves a label. */
+  routesChanged: () => void;
+}

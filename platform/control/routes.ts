@@ -1,0 +1,58 @@
+import { eq } from 'drizzle-orm';
+import type { Log } from '../log.ts';
+import type { AppKind, Control, RouteEntry } from './contract.ts';
+import type { Database } from './db/open.ts';
+import { apps, branches, deployments, projects } from './db/schema.ts';
+import { deploymentLabel } from './names.ts';
+
+/** Every label that answers: one for each released branch, one for each ready deployment. */
+export async function readRoutes(db: Database): Promise<RouteEntry[]> {
+  const columns = {
+    deployment: deployments.id,
+    kind: deployments.kind,
+    app: apps.name,
+    project: projects.name,
+  };
+  const released = await db
+    .select({ ...columns, label: branches.label })
+    .from(branches)
+    .innerJoin(deployments, eq(branches.deploymentId, deployments.id))
+    .innerJoin(apps, eq(branches.appId, apps.id))
+    .innerJoin(projects, eq(apps.projectId, projects.id));
+  const ready = await db
+    .select(columns)
+    .from(deployments)
+    .innerJoin(apps, eq(deployments.appId, apps.id))
+    .innerJoin(projects, eq(apps.projectId, projects.id))
+    .where(eq(deployments.status, 'ready'));
+  const rows = [...released, ...ready.map((row) => ({ ...row, label: deploymentLabel(row.deployment, row.app) }))];
+  return rows.flatMap(({ kind, ...row }) => (kind === null ? [] : { ...row, kind: kind satisfies AppKind }));
+}
+
+/** Tells those who asked that some label moved. */
+export interface RouteChanges {
+  onRoutesChanged: Control['onRoutesChanged'];
+  routesChanged(): void;
+}
+
+export function createRouteChanges(log: Log): RouteChanges {
+  const listeners = new Set<() => void>();
+  return {
+    onRoutesChanged(listener) {
+      // Wrapped: the same function given twice is two listeners, each with its own end.
+      const own = () => listener();
+      listeners.add(own);
+      return () => listeners.delete(own);
+    },
+    routesChanged() {
+      for (const listener of listeners) {
+        try {
+          listener();
+        } catch (error) {
+          // The change is committed: whoever made it has not failed.
+          log.error({ err: error }, 'a listener for changed routes failed');
+        }
+      }
+    },
+  };
+}

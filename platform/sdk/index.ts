@@ -1,0 +1,55 @@
+import { Apps } from './apps.ts';
+import { Deployments } from './deployments.ts';
+import { HostInfo } from './host.ts';
+import { Instances } from './instances.ts';
+import { Keys } from './keys.ts';
+import { Logs } from './logs.ts';
+import { Projects } from './projects.ts';
+import { Releases } from './releases.ts';
+import { type ThawOptions, Transport } from './transport.ts';
+
+export type { App, AppKind } from './apps.ts';
+export type { Deployed, Deployment, DeploymentStatus, DeployOptions } from './deployments.ts';
+export { ThawApiError, type ThawErrorCode } from './error.ts';
+export type { Finding, HostFacts } from './host.ts';
+export type { Instance } from './instances.ts';
+export type { KeyInfo, NewKey, Scope } from './keys.ts';
+export type { LogLine, LogOptions } from './logs.ts';
+export type { Project } from './projects.ts';
+export type { Release, ReleaseReason } from './releases.ts';
+export type { CallOptions, ThawOptions } from './transport.ts';
+
+/**
+ * A client of one Thaw server. It holds no connection and needs no closing; it
+ * uses nothing but `fetch` and web streams, so it runs in browsers too.
+ *
+ * ```ts
+ * const thaw = new Thaw({ url: 'http://127.0.0.1:7070', apiKey });
+ * for await (const { line } of thaw.logs.read('hello', { follow: true, signal })) show(line);
+ * ```
+ *
+ * Every call rejects with a `ThawApiError`, or with the reason of the signal that ended it.
+ */
+export class Thaw {
+  readonly apps: Apps;
+  readonly deployments: Deployments;
+  readonly releases: Releases;
+  readonly instances: Instances;
+  readonly logs: Logs;
+  readonly keys: Keys;
+  readonly projects: Projects;
+  readonly host: HostInfo;
+
+  /** @throws ThawApiError `invalid_input` for an address that is no http(s) URL */
+  constructor(options: ThawOptions) {
+    const transport = new Transport(options);
+    this.apps = new Apps(transport);
+    this.deployments = new Deployments(transport);
+    this.releases = new Releases(transport);
+    this.instances = new Instances(transport);
+    this.logs = new Logs(transport);
+    this.keys = new Keys(transport);
+    this.projects = new Projects(transport);
+    this.host = new HostInfo(transport);
+  }
+}

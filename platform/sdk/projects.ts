@@ -1,0 +1,24 @@
+import type { Project } from '../control/contract.ts';
+import type { CallOptions, Transport } from './transport.ts';
+
+export type { Project } from '../control/contract.ts';
+
+/** Projects: the tenant boundary. */
+export class Projects {
+  readonly #transport: Transport;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  /** The projects that the key may see. */
+  async list(options: CallOptions = {}): Promise<Project[]> {
+    const answer = await this.#transport.json<{ projects: Project[] }>({ ...options, path: ['v1', 'projects'] });
+    return answer.projects;
+  }
+
+  /** Makes a project; needs an admin key. */
+  async create(name: string, options: CallOptions = {}): Promise<Project> {
+    return await this.#transport.json({ ...options, method: 'POST', path: ['v1', 'projects'], json: { name } });
+  }
+}

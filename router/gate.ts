@@ -1,0 +1,203 @@
+import { type ThawError, toThawError } from '../platform/errors.ts';
+import type { Limits } from './parts.ts';
+
+/*
+ * The wake gate of one deployment: where those wait who found no place.
+ *
+ *   enter ─┬─ queue full ──────────► full
+ *          └─ waiting ─┬─ a place ─► admitted
+ *                      ├─ time up ─► late
+ *                      ├─ left ────► gone
+ *                      └─ no thaw ─► failed
+ *
+ * It starts thaws, and as few as it can: one from zero for all who wait.
+ */
+
+/** Tries at one thaw: the first, and one more when that failed. */
+const TRIES = 2;
+
+/**
+ * Turns of its places that a starting instance is expected to serve: more are
+ * started only for what is past that, since most requests are over long before
+ * another instance is there, and thaws side by side slow each other down.
+ */
+const TURNS = 4;
+
+/** The queue stands still when for this long no place came free: those in it get another instance. */
+const STANDSTILL_MS = 250;
+
+/** What the gate has to know of the instances behind it. */
+export interface Room<P, T> {
+  /** Instances that take requests. */
+  open(): number;
+  /** A place on one of them, or nothing when all are taken. */
+  take(): P | undefined;
+  thaw(signal: AbortSignal): Promise<T>;
+  /** Takes a thawed instance in: its places are there at once. */
+  admit(thawed: T): void;
+  /** Told about each try that failed; `again`: one more is made. */
+  failed(error: ThawError, again: boolean): void;
+}
+
+/** How a wait ended. */
+export type Outcome<P> =
+  /** `thawMs`: the part of the wait in which an instance was being thawed for this one; undefined = a place came free. */
+  | { kind: 'admitted'; place: P; thawMs: number | undefined }
+  | { kind: 'full' }
+  /** `waking`: an instance was still being thawed, so it is not for want of room. */
+  | { kind: 'late'; waking: boolean }
+  | { kind: 'gone' }
+  | { kind: 'failed'; error: ThawError };
+
+interface Waiter<P> {
+  since: number;
+  thawMs: number | undefined;
+  settle(outcome: Outcome<P>): void;
+}
+
+type GateLimits = Pick<Limits, 'softLimit' | 'maxInstances' | 'queue' | 'wakeTimeoutMs'>;
+
+export class Gate<P, T> {
+  readonly #room: Room<P, T>;
+  readonly #now: () => number;
+  /** In order of arrival. */
+  readonly #waiters = new Set<Waiter<P>>();
+  readonly #thaws = new Set<AbortController>();
+  #standstill: NodeJS.Timeout | undefined;
+  #limits: GateLimits | undefined;
+
+  constructor(room: Room<P, T>, now: () => number) {
+    this.#room = room;
+    this.#now = now;
+  }
+
+  get waiting(): number {
+    return this.#waiters.size;
+  }
+
+  get starting(): number {
+    return this.#thaws.size;
+  }
+
+  /** Waits for a place. Never rejects: every end has its name. */
+  enter(limits: GateLimits, signal: AbortSignal): Promise<Outcome<P>> {
+    this.#limits = limits;
+    if (signal.aborted) return Promise.resolve({ kind: 'gone' });
+    if (this.#waiters.size >= limits.queue) return Promise.resolve({ kind: 'full' });
+    return new Promise((resolve) => {
+      const waiter: Waiter<P> = {
+        since: this.#now(),
+        thawMs: undefined,
+        settle: (outcome) => {
+          this.#waiters.delete(waiter);
+          clearTimeout(timer);
+          signal.removeEventListener('abort', leave);
+          resolve(outcome);
+        },
+      };
+      const leave = () => this.#left(waiter, { kind: 'gone' });
+      const timer = setTimeout(
+        () => this.#left(waiter, { kind: 'late', waking: this.#thaws.size > 0 }),
+        limits.wakeTimeoutMs,
+      );
+      signal.addEventListener('abort', leave, { once: true });
+      this.#waiters.add(waiter);
+      if (this.#waiters.size > this.#thaws.size * limits.softLimit * TURNS) this.#start(limits);
+      if (this.#standstill === undefined) this.#watch();
+    });
+  }
+
+  /** A place came free, or an instance went: lets in who can be, and sees to it that the rest do not wait in vain. */
+  changed(): void {
+    this.#admit();
+    const limits = this.#limits;
+    if (limits === undefined || this.#waiters.size === 0) return;
+    if (this.#room.open() + this.#thaws.size === 0) this.#start(limits);
+    this.#watch();
+  }
+
+  /** Sends everyone away and stops what is being thawed. */
+  close(error: ThawError): void {
+    for (const waiter of [...this.#waiters]) waiter.settle({ kind: 'failed', error });
+    this.#abandon();
+  }
+
+  #admit(): void {
+    for (const waiter of this.#waiters) {
+      const place = this.#room.take();
+      if (place === undefined) return;
+      waiter.settle({ kind: 'admitted', place, thawMs: waiter.thawMs });
+    }
+  }
+
+  #left(waiter: Waiter<P>, outcome: Outcome<P>): void {
+    waiter.settle(outcome);
+    if (this.#waiters.size === 0) this.#abandon();
+  }
+
+  #abandon(): void {
+    for (const thaw of this.#thaws) thaw.abort();
+    this.#thaws.clear();
+    this.#watch();
+  }
+
+  #start(limits: GateLimits): void {
+    if (this.#room.open() + this.#thaws.size >= limits.maxInstances) return;
+    const thaw = new AbortController();
+    this.#thaws.add(thaw);
+    void this.#thaw(thaw);
+  }
+
+  async #thaw(thaw: AbortController): Promise<void> {
+    const began = this.#now();
+    let thawed: T;
+    try {
+      thawed = await this.#tryThaw(thaw.signal);
+    } catch (error) {
+      // An abandoned thaw has nobody to tell.
+      if (this.#thaws.delete(thaw)) this.#failed(toThawError(error));
+      return;
+    }
+    this.#thaws.delete(thaw);
+    const now = this.#now();
+    for (const waiter of this.#waiters) waiter.thawMs ??= Math.min(now - began, now - waiter.since);
+    this.#room.admit(thawed);
+    this.changed();
+  }
+
+  async #tryThaw(signal: AbortSignal): Promise<T> {
+    for (let tried = 1; ; tried += 1) {
+      try {
+        return await this.#room.thaw(signal);
+      } catch (thrown) {
+        const error = toThawError(thrown);
+        // Without room there is none a moment later either.
+        const again = tried < TRIES && !signal.aborted && error.code !== 'no_room';
+        if (!signal.aborted) this.#room.failed(error, again);
+        if (!again) throw error;
+      }
+    }
+  }
+
+  #failed(error: ThawError): void {
+    this.#admit();
+    // Others may still get a place; the standstill watch tries again for them.
+    if (this.#room.open() + this.#thaws.size > 0) this.#watch();
+    else for (const waiter of [...this.#waiters]) waiter.settle({ kind: 'failed', error });
+  }
+
+  /** Keeps one timer going while some wait and nothing is being thawed for them; none otherwise. */
+  #watch(): void {
+    clearTimeout(this.#standstill);
+    this.#standstill = undefined;
+    const limits = this.#limits;
+    if (limits === undefined || this.#waiters.size === 0 || this.#thaws.size > 0) return;
+    if (this.#room.open() >= limits.maxInstances) return;
+    this.#standstill = setTimeout(() => {
+      this.#standstill = undefined;
+      if (this.#thaws.size > 0) return;
+      const wanted = Math.ceil(this.#waiters.size / limits.softLimit);
+      for (let started = 0; started < wanted; started += 1) this.#start(limits);
+    }, STANDSTILL_MS);
+  }
+}

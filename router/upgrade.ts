@@ -1,0 +1,111 @@
+import { type ClientRequest, type IncomingMessage, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { ThawError } from '../platform/errors.ts';
+import { type Carrier, type Exchange, edgeHeaders, relay } from './forward.ts';
+import { hasBody, toClient, toInstance } from './headers.ts';
+import { type Call, type Reached, reach } from './reach.ts';
+import type { Lease } from './resident.ts';
+
+/** Idle time after which the kernel asks whether the other side is still there. */
+const KEEPALIVE_MS = 60_000;
+/** Once one side has closed, the other may take this long to read what is left. */
+const CLOSING_MS = 10_000;
+
+/**
+ * True for a request whose connection may become another protocol's. Not for
+ * HTTP/2 in the clear, by which requests would pass unseen; not with a body,
+ * where its end and the new protocol's beginning are a matter of opinion. Such a
+ * request is answered as if it had not asked.
+ */
+export function mayUpgrade(req: IncomingMessage): boolean {
+  const asked = req.headers.upgrade?.toLowerCase();
+  return asked !== undefined && !/\bh2c?\b|http\//.test(asked) && req.httpVersion === '1.1' && !hasBody(req);
+}
+
+/**
+ * Passes an upgrade to an instance. When it agrees, both connections are joined
+ * until one of them closes; when not, its answer goes back and the connection ends.
+ *
+ * @param head what the client sent already, past its request
+ * @throws ThawError as `reach` does, before anything of an answer was sent
+ */
+export async function upgrade(carrier: Carrier, exchange: Exchange, client: Socket, head: Buffer): Promise<Reached> {
+  const { req, route, requestId } = exchange;
+  const abort = new AbortController();
+  let up: ClientRequest | undefined;
+  let lease: Lease | undefined;
+  const leave = () => {
+    abort.abort();
+    up?.destroy();
+    lease?.release();
+  };
+  client.once('close', leave);
+  client.once('end', leave);
+  // Nothing reads the connection now; without this its end would go unnoticed.
+  client.read(0);
+  const call: Call = {
+    route,
+    method: req.method ?? 'GET',
+    path: req.url ?? '/',
+    headers: toInstance(req, requestId, req.headers.upgrade),
+    repeatable: req.method === 'GET',
+    upgrade: true,
+    information: () => {},
+    gone: () => abort.signal.aborted,
+    signal: () => abort.signal,
+    sending: (made) => {
+      up = made;
+    },
+  };
+  const reached = await reach(carrier.pool, call);
+  lease = reached.lease;
+  if (call.gone()) {
+    reached.upgraded?.socket.destroy();
+    leave();
+    throw new ThawError('cancelled', 'The client left before the answer.');
+  }
+  client.off('end', leave);
+  if (reached.upgraded === undefined) {
+    relay(carrier, exchange, reached);
+  } else {
+    lease.last();
+    lease.hold(reached.upgraded.socket);
+    exchange.res.detachSocket(client);
+    client.write(switching(carrier, exchange, reached), 'latin1');
+    join(client, head, reached.upgraded.socket, reached.upgraded.head);
+  }
+  return reached;
+}
+
+/** The head of the answer that switches protocols. */
+function switching(carrier: Carrier, exchange: Exchange, { answer, lease }: Reached): string {
+  const headers = [...toClient(answer, false), ...edgeHeaders(carrier, exchange, lease)];
+  headers.push('connection', 'Upgrade', 'upgrade', answer.headers.upgrade ?? exchange.req.headers.upgrade ?? '');
+  let text = `HTTP/1.1 101 ${answer.statusMessage || STATUS_CODES[101]}\r\n`;
+  for (let at = 0; at < headers.length; at += 2) text += `${headers[at]}: ${headers[at + 1]}\r\n`;
+  return `${text}\r\n`;
+}
+
+/** Joins two connections: what comes from one goes to the other, no faster than that takes it. */
+function join(client: Socket, fromClient: Buffer, instance: Duplex, fromInstance: Buffer): void {
+  if (fromInstance.length > 0) client.write(fromInstance);
+  if (fromClient.length > 0) instance.write(fromClient);
+  client.pipe(instance);
+  instance.pipe(client);
+  follow(client, instance as Socket);
+  follow(instance as Socket, client);
+}
+
+/** When `one` closes, so does `other`, after what is still to be sent. */
+function follow(one: Socket, other: Socket): void {
+  one.setNoDelay(true);
+  one.setTimeout(0);
+  one.setKeepAlive(true, KEEPALIVE_MS);
+  one.on('error', () => {}); // Its 'close' follows.
+  one.once('close', () => {
+    if (other.destroyed) return;
+    other.setTimeout(CLOSING_MS, () => other.destroy());
+    other.destroySoon();
+  });
+}

@@ -1,0 +1,3 @@
+module thaw/agent
+
+go 1.19

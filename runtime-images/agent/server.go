@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"time"
+)
+
+// agent is everything the HTTP routes stand on.
+type agent struct {
+	started time.Time
+	root    string // of a test's stand-ins for the guest's own files; empty in a guest
+	lookup  func(name string) (account, error)
+	logs    *logRing
+	process *supervisor
+	pending func() int64
+	// closeIdle closes the HTTP connections on which nothing is asked at the moment.
+	closeIdle func()
+}
+
+// routes maps method and path to its answer.
+func (a *agent) routes() http.Handler {
+	table := map[string]map[string]http.HandlerFunc{
+		"/health":     {http.MethodGet: a.health},
+		"/exec":       {http.MethodPost: a.exec},
+		"/tree":       {http.MethodGet: a.getTree, http.MethodPut: a.putTree},
+		"/file":       {http.MethodGet: a.getFile, http.MethodPut: a.putFile},
+		"/process":    {http.MethodGet: a.showProcess, http.MethodPost: a.startProcess, http.MethodDelete: a.stopProcess},
+		"/wait":       {http.MethodGet: a.wait},
+		"/logs":       {http.MethodGet: a.streamLogs},
+		"/logs/clear": {http.MethodPost: a.clearLogs},
+		"/metrics":    {http.MethodGet: a.metrics},
+		"/pending":    {http.MethodGet: a.showPending},
+		"/settle":     {http.MethodPost: a.settle},
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		methods, known := table[r.URL.Path]
+		if !known {
+			answerError(w, notFound("no such route: "+r.URL.Path))
+			return
+		}
+		answer, allowed := methods[r.Method]
+		if !allowed {
+			answerError(w, &refusal{http.StatusMethodNotAllowed, "method_not_allowed", r.Method + " is not answered here"})
+			return
+		}
+		answer(w, r)
+	})
+}
+
+// health answers GET /health. uptime is the agent's, in seconds.
+func (a *agent) health(w http.ResponseWriter, _ *http.Request) {
+	answerJSON(w, http.StatusOK, map[string]interface{}{"version": version, "uptime": time.Since(a.started).Seconds()})
+}
+
+// showPending answers GET /pending: the background work that runtimes last spoke of.
+func (a *agent) showPending(w http.ResponseWriter, _ *http.Request) {
+	answerJSON(w, http.StatusOK, map[string]int64{"pending": a.pending()})
+}
+
+// readJSON reads the whole body, which net/http needs before it notices that a caller hung up.
+func readJSON(r *http.Request, into interface{}) error {
+	body, err := io.ReadAll(io.LimitReader(r.Body, bodyLimit+1))
+	if err != nil {
+		return badRequest("body broke off")
+	}
+	if len(body) > bodyLimit {
+		return tooLarge("body is larger than 8 MiB")
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		return badRequest("body is not the JSON expected here: " + err.Error())
+	}
+	return nil
+}
+
+// flusher returns what pushes a partial answer out.
+func flusher(w http.ResponseWriter) func() {
+	if f, ok := w.(http.Flusher); ok {
+		return f.Flush
+	}
+	return func() {}
+}
+
+// peerListener lets only one source address in, so that code inside the guest cannot speak to the agent.
+type peerListener struct {
+	net.Listener
+	peer net.IP
+}
+
+func (l peerListener) Accept() (net.Conn, error) {
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if from, ok := conn.RemoteAddr().(*net.TCPAddr); ok && from.IP.Equal(l.peer) {
+			return conn, nil
+		}
+		conn.Close()
+	}
+}
+
+// listenHTTP opens the HTTP port. Keep-alive probes are off: they would be the one thing that ticks in an idle guest.
+func listenHTTP(address string) (net.Listener, error) {
+	config := net.ListenConfig{KeepAlive: -1}
+	return config.Listen(context.Background(), "tcp4", address)
+}
+
+// newServer serves the agent's routes. No timer runs on an idle connection: a frozen guest should not tick.
+func newServer(a *agent) *http.Server {
+	server := &http.Server{Handler: a.routes(), ReadHeaderTimeout: 10 * time.Second}
+	a.closeIdle = func() {
+		server.SetKeepAlivesEnabled(false) // closes those that are idle
+		server.SetKeepAlivesEnabled(true)
+	}
+	return server
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+)
+
+func TestOnlyTheHostIsLetIn(t *testing.T) {
+	listener, err := listenHTTP("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := newTestAgent(t).agent
+	server := newServer(a)
+	defer server.Close()
+	go func() { _ = server.Serve(peerListener{listener, net.IPv4(127, 0, 0, 3)}) }()
+	for from, wanted := range map[string]bool{"127.0.0.3": true, "127.0.0.1": false, "127.0.0.2": false} {
+		dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+		client := http.Client{Transport: &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true}}
+		response, err := client.Get("http://" + listener.Addr().String() + "/health")
+		if (err == nil) != wanted {
+			t.Errorf("%s: %v", from, err)
+		}
+		if err == nil {
+			response.Body.Close()
+		}
+	}
+}
+
+func TestHealthTellsTheVersion(t *testing.T) {
+	var answer struct {
+		Version string
+		Uptime  float64
+	}
+	newTestAgent(t).want(http.StatusOK, "GET", "/health", nil, &answer)
+	if answer.Version != version || answer.Uptime <= 0 {
+		t.Fatal(answer)
+	}
+}
+
+func TestMetricsTellOfMemoryAndDisk(t *testing.T) {
+	var answer metricsAnswer
+	newTestAgent(t).want(http.StatusOK, "GET", "/metrics", nil, &answer)
+	if answer.Memory.Total < 1<<20 || answer.Memory.Available > answer.Memory.Total || answer.Disk.Total < 1<<20 || answer.Processes < 1 {
+		t.Fatalf("%+v", answer)
+	}
+}
+
+func TestPendingIsAnswered(t *testing.T) {
+	if _, body := newTestAgent(t).ask("GET", "/pending", nil); string(body) != `{"pending":3}`+"\n" {
+		t.Fatalf("%s", body)
+	}
+}
+
+func TestUnknownRoutesAndMethodsAreRefused(t *testing.T) {
+	a := newTestAgent(t)
+	a.want(http.StatusNotFound, "GET", "/", nil, nil)
+	a.want(http.StatusNotFound, "GET", "/exec/", nil, nil)
+	a.want(http.StatusMethodNotAllowed, "GET", "/exec", nil, nil)
+	a.want(http.StatusMethodNotAllowed, "DELETE", "/tree", nil, nil)
+}
+
+func TestSettlingClosesIdleConnections(t *testing.T) {
+	listener, err := listenHTTP("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := newServer(newTestAgent(t).agent)
+	defer server.Close()
+	go func() { _ = server.Serve(peerListener{listener, net.IPv4(127, 0, 0, 1)}) }()
+	idle, err := net.Dial("tcp4", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer idle.Close()
+	_, _ = io.WriteString(idle, "GET /health HTTP/1.1\r\nHost: agent\r\n\r\n")
+	if _, err := idle.Read(make([]byte, 4096)); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.Post("http://"+listener.Addr().String()+"/settle", "", nil)
+	if err != nil || response.StatusCode != http.StatusNoContent || !response.Close {
+		t.Fatal(response, err)
+	}
+	response.Body.Close()
+	_ = idle.SetReadDeadline(time.Now().Add(5 * time.Second))
+	if _, err := idle.Read(make([]byte, 1)); err != io.EOF {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,63 @@
+import { stat } from 'node:fs/promises';
+import { ThawError } from '../platform/errors.ts';
+import { type Artifact, definitionHash, type Recipe, readArtifact } from './cache/artifact.ts';
+import { IMAGE_NAMES, type ImageName } from './images.ts';
+import { AGENT_SOURCE, planImages } from './plan.ts';
+
+/** One runtime image on disk. */
+export interface CatalogueImage {
+  /** Absolute path of a sparse raw ext4 disk, never written to. */
+  path: string;
+  /** First 12 hex digits of its definition's SHA-256; changes with anything in it, the agent too. */
+  hash: string;
+  /** Size that the guest sees. */
+  sizeBytes: number;
+}
+
+/** Everything that VMs start from. */
+export interface Catalogue {
+  /** ELF kernel, booted directly, with the command line in `kernel/command-line.ts`. */
+  kernel: { path: string; release: string; hash: string };
+  initramfs: { path: string };
+  images: Record<ImageName, CatalogueImage>;
+  agent: { version: string; hash: string };
+}
+
+/**
+ * Reads what is in the images directory, without building anything.
+ *
+ * @param agentSource directory of the agent's Go module; default: this repository's
+ * @throws ThawError `misconfigured` when something is missing or is from another version of Thaw
+ */
+export async function readCatalogue(imagesDir: string, agentSource: string = AGENT_SOURCE): Promise<Catalogue> {
+  const signal = new AbortController().signal;
+  const plan = await planImages({ imagesDir, agentSource, signal, progress: () => {} });
+  return catalogueFrom(plan, async ({ name, definition }) => {
+    const artifact = await readArtifact(imagesDir, name, definitionHash(definition));
+    if (artifact) return artifact;
+    throw new ThawError('misconfigured', `The runtime image "${name}" is not in ${imagesDir} in the version wanted.`, {
+      hint: 'Run `npm run setup`; it builds what is missing.',
+    });
+  });
+}
+
+/** Gathers the catalogue, taking each artifact from `get`, one after the other. */
+export async function catalogueFrom(
+  plan: Awaited<ReturnType<typeof planImages>>,
+  get: (recipe: Recipe<string>) => Promise<Artifact>,
+): Promise<Catalogue> {
+  const kernel = await get(plan.kernel);
+  const agent = await get(plan.agent);
+  const images: Partial<Record<ImageName, CatalogueImage>> = {};
+  for (const name of IMAGE_NAMES) {
+    const disk = await get(plan.disks[name]);
+    const path = disk.path('ext4');
+    images[name] = { path, hash: disk.hash, sizeBytes: (await stat(path)).size };
+  }
+  return {
+    kernel: { path: kernel.path('vmlinux'), release: kernel.facts.release ?? '', hash: kernel.hash },
+    initramfs: { path: kernel.path('initramfs') },
+    images: images as Record<ImageName, CatalogueImage>,
+    agent: { version: agent.facts.version ?? '', hash: agent.hash },
+  };
+}

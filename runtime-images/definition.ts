@@ -1,0 +1,51 @@
+/** A package of the npm registry, whose files become part of an image. */
+export interface NpmPackage {
+  name: string;
+  version: string;
+  /** As in a lockfile, `sha512-` and base64: what is downloaded has to match. */
+  integrity: string;
+  /** What is copied: from a path inside the package (`.` is all of it) to an absolute one in the image. */
+  copy: { from: string; to: string }[];
+}
+
+/** A C file that is compiled on the host into a library without dependencies. */
+export interface NativeAddon {
+  /** Absolute path of the source. */
+  source: string;
+  /** Absolute path in the image. */
+  to: string;
+}
+
+export interface ImageFile {
+  /** Absolute path in the image. */
+  path: string;
+  text: string;
+}
+
+export interface ImageLink {
+  path: string;
+  target: string;
+}
+
+/**
+ * What a runtime image holds. It is data alone: its hash says whether an image
+ * that was built before still is this one.
+ */
+export interface ImageDefinition {
+  name: string;
+  /** Image whose packages, files and so on this one has as well. */
+  parent?: ImageDefinition;
+  /** Debian packages, on top of Debian's minimal set. */
+  debian: readonly string[];
+  npm: readonly NpmPackage[];
+  addons: readonly NativeAddon[];
+  files: readonly ImageFile[];
+  links: readonly ImageLink[];
+  /** Size that the guest sees; the file is sparse. */
+  diskBytes: number;
+}
+
+/** An image and those it is built on, the root first. */
+export function lineage(image: ImageDefinition): ImageDefinition[] {
+  return image.parent ? [...lineage(image.parent), image] : [image];
+}

@@ -1,0 +1,37 @@
+import { join } from 'node:path';
+import type { Recipe } from '../cache/artifact.ts';
+import { bootstrap, SUITE } from '../debian/bootstrap.ts';
+import { type ImageDefinition, lineage } from '../definition.ts';
+
+/** User that tenants' code runs as; the agent and the host know these numbers. */
+const HOOKS = [
+  'chroot "$1" groupadd --gid 1000 app',
+  'chroot "$1" useradd --uid 1000 --gid 1000 --no-create-home --home-dir /app --shell /bin/bash app',
+  'install -d -o 1000 -g 1000 -m 0755 "$1/app"',
+  // A mirror's address may carry the host's password for it.
+  'sed -i -E "s#(https?://)[^/ @]*@#\\1#" "$1/etc/apt/sources.list"',
+];
+
+/**
+ * The Debian root of an image as a tar file. Images with the same packages share one.
+ *
+ * Parts: `tar`.
+ */
+export function rootfsRecipe(
+  image: ImageDefinition,
+  signal: AbortSignal,
+  progress: (text: string) => void,
+): Recipe<'tar'> {
+  const owner = lineage(image).findLast((layer) => layer.debian.length > 0) ?? image;
+  const packages = lineage(owner).flatMap((layer) => layer.debian);
+  return {
+    name: `rootfs-${owner.name}`,
+    definition: { format: 1, suite: SUITE, packages, hooks: HOOKS },
+    parts: ['tar'],
+    async build(dir) {
+      progress(`installing Debian ${SUITE} with ${packages.join(', ')}`);
+      await bootstrap({ variant: 'minbase', packages, hooks: HOOKS, target: join(dir, 'tar'), format: 'tar', signal });
+      return {};
+    },
+  };
+}

@@ -1,0 +1,11 @@
+import { base } from './base/image.ts';
+import { builder } from './builder/image.ts';
+import type { ImageDefinition } from './definition.ts';
+import { node } from './node/image.ts';
+
+/** Every runtime image, parents before those built on them. */
+export const IMAGES = { base, node, builder } as const satisfies Record<string, ImageDefinition>;
+
+export type ImageName = keyof typeof IMAGES;
+
+export const IMAGE_NAMES = Object.keys(IMAGES) as ImageName[];

@@ -1,0 +1,202 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { ThawError } from '../../platform/errors.ts';
+import type {
+  ExecEvent,
+  ExecRequest,
+  GuestLogLine,
+  Host,
+  Listening,
+  ProcessRequest,
+  Template,
+  ThawRequest,
+  Vm,
+} from '../../platform/host/contract.ts';
+
+const MODULES = fileURLToPath(new URL('../../node_modules', import.meta.url));
+/** A guest has its own address; here that is one of loopback's, so the code must not listen on all of them. */
+const listenOnlyAt = (address: string) =>
+  `data:text/javascript,${encodeURIComponent(
+    `import { Server } from 'node:net'; const { listen } = Server.prototype;
+     Server.prototype.listen = function (port, host, ...rest) { return listen.call(this, port, host === '0.0.0.0' ? '${address}' : host, ...rest); };`,
+  )}`;
+
+interface Machine {
+  vm: Vm;
+  root: string;
+  process?: ChildProcess;
+  logs: GuestLogLine[];
+}
+
+/**
+ * A host whose VMs are directories and processes of this machine: git, the pipeline and the guest programs run for real and fast.
+ * It isolates nothing and a template of it cannot be thawed again; the tests with real VMs are elsewhere.
+ */
+export class ProcessHost implements AsyncDisposable {
+  readonly machines = new Map<string, Machine>();
+  readonly frozen = new Map<string, Template>();
+  /** Waited for before each builder starts; a test sets it to hold a build. */
+  gate: Promise<unknown> = Promise.resolve();
+  builds = 0;
+  #count = 0;
+
+  /** The part of the contract that builders use. */
+  asHost(): Host {
+    return this as unknown as Host;
+  }
+
+  async runtimeTemplate(runtime: Template['runtime'], shape: Template['shape']): Promise<Template> {
+    return { id: `t_${runtime}`, shape, runtime, labels: {}, sizeBytes: 0, createdAt: new Date().toISOString() };
+  }
+
+  async thaw(request: ThawRequest): Promise<Vm> {
+    const number = ++this.#count;
+    const vm: Vm = {
+      id: `i${number}`,
+      template: request.template,
+      shape: { memoryMiB: 1, vcpus: 1 },
+      address: `127.66.${process.pid % 250}.${number}`,
+      labels: request.labels,
+      startedAt: new Date().toISOString(),
+      phases: {},
+    };
+    const root = await mkdtemp(join(tmpdir(), 'thaw-process-vm-'));
+    this.machines.set(vm.id, { vm, root, logs: [] });
+    await mkdir(join(root, 'app'));
+    return vm;
+  }
+
+  async end(id: string): Promise<void> {
+    const machine = this.machines.get(id);
+    if (!machine) return;
+    this.machines.delete(id);
+    const { process: child } = machine;
+    if (child && child.exitCode === null && child.signalCode === null) {
+      const closed = once(child, 'close');
+      child.kill('SIGKILL');
+      await closed;
+    }
+    await rm(machine.root, { recursive: true, force: true });
+  }
+
+  async freeze(id: string, { labels }: { labels: Record<string, string> }): Promise<Template> {
+    const { vm } = this.#machine(id);
+    await this.end(id);
+    const template: Template = { ...(await this.runtimeTemplate('node', vm.shape)), id: `t_${vm.id}`, labels };
+    this.frozen.set(template.id, template);
+    return template;
+  }
+
+  async templates(): Promise<Template[]> {
+    return [...this.frozen.values()];
+  }
+
+  async removeTemplate(id: string): Promise<void> {
+    this.frozen.delete(id);
+  }
+
+  async putTree(id: string, path: string, tar: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void> {
+    const target = this.#inside(id, path);
+    await mkdir(target, { recursive: true });
+    const child = spawn('tar', ['-x', '-C', target, '--no-same-owner'], { stdio: ['pipe', 'ignore', 'inherit'] });
+    const closed = once(child, 'close');
+    await pipeline(Readable.from(tar), child.stdin, ...(signal ? [{ signal }] : []));
+    if ((await closed)[0] !== 0) throw new ThawError('unprocessable', 'not a tar stream');
+  }
+
+  async *getTree(id: string, path: string): AsyncGenerator<Uint8Array> {
+    const child = spawn('tar', ['-c', '-C', this.#inside(id, path), '.'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    yield* child.stdout;
+  }
+
+  async *exec(id: string, request: ExecRequest, signal?: AbortSignal): AsyncGenerator<ExecEvent> {
+    this.builds++;
+    const { promise: aborted, reject } = Promise.withResolvers<never>();
+    signal?.addEventListener('abort', () => reject(signal.reason));
+    await Promise.race([this.gate, aborted]);
+    const child = this.#spawn(id, request.argv, request.env ?? {}, request.cwd ?? '/app');
+    signal?.addEventListener('abort', () => child.kill('SIGKILL'));
+    const events: ExecEvent[] = [];
+    child.stdout?.on('data', (data) => events.push({ kind: 'stdout', data }));
+    child.stderr?.on('data', (data) => events.push({ kind: 'stderr', data }));
+    const [code, killed] = await once(child, 'close');
+    signal?.throwIfAborted();
+    yield* events;
+    yield { kind: 'exit', code, signal: killed, timedOut: false, truncated: false };
+  }
+
+  async startProcess(id: string, request: ProcessRequest): Promise<void> {
+    const machine = this.#machine(id);
+    const child = this.#spawn(id, request.argv, request.env, request.cwd ?? '/app');
+    machine.process = child;
+    for (const stream of ['stdout', 'stderr'] as const) {
+      const input = child[stream];
+      if (!input) continue;
+      createInterface({ input }).on('line', (line) => {
+        machine.logs.push({ seq: machine.logs.length + 1, time: new Date().toISOString(), stream, line });
+      });
+    }
+  }
+
+  async waitListening(id: string, port: number, timeoutMs: number, signal?: AbortSignal): Promise<Listening> {
+    const { process: child, vm } = this.#machine(id);
+    for (const end = performance.now() + timeoutMs; performance.now() < end; ) {
+      signal?.throwIfAborted();
+      if (child && (child.exitCode !== null || child.signalCode !== null)) {
+        return { listening: false, exited: { code: child.exitCode, signal: child.signalCode } };
+      }
+      const socket = connect(port, vm.address);
+      const open = await Promise.race([
+        once(socket, 'connect').then(
+          () => true,
+          () => false,
+        ),
+      ]);
+      socket.destroy();
+      if (open) return { listening: true };
+      await sleep(10);
+    }
+    return { listening: false, timedOut: true };
+  }
+
+  async *logs(id: string): AsyncGenerator<GuestLogLine> {
+    const { process: child, logs } = this.#machine(id);
+    if (child && child.exitCode !== null && !child.stderr?.closed) await once(child, 'close');
+    yield* logs;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const id of this.machines.keys()) await this.end(id);
+  }
+
+  #machine(id: string): Machine {
+    const machine = this.machines.get(id);
+    if (!machine) throw new ThawError('not_found', 'There is no such VM.');
+    return machine;
+  }
+
+  #inside(id: string, path: string): string {
+    return path
+      .replace(/^\/(?=app\b|opt\b)/, `${this.#machine(id).root}/`)
+      .replace(/^\/usr\/local\/lib\/node_modules/, MODULES);
+  }
+
+  #spawn(id: string, argv: string[], given: Record<string, string>, cwd: string): ChildProcess {
+    const { THAW_SOCKET: _socket, THAW_RESEED: _reseed, ...env } = given;
+    const [file = '', ...rest] = argv.map((argument) => this.#inside(id, argument));
+    return spawn(file === 'node' ? process.execPath : file, rest, {
+      cwd: this.#inside(id, cwd),
+      env: { PATH: process.env.PATH, NODE_OPTIONS: `--import ${listenOnlyAt(this.#machine(id).vm.address)}`, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+  }
+}

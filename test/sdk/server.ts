@@ -1,0 +1,150 @@
+import { execFile } from 'node:child_process';
+import { EventEmitter, on, once } from 'node:events';
+import { mkdir, readFile } from 'node:fs/promises';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { serve } from '@hono/node-server';
+import { createApi } from '../../platform/api/create.ts';
+import type { ApiParts, Instance, LogLine } from '../../platform/api/parts.ts';
+import type { Control } from '../../platform/control/contract.ts';
+import { openControl } from '../../platform/control/open.ts';
+import { ThawError } from '../../platform/errors.ts';
+import { silentLog } from '../../platform/log.ts';
+import { RUN, temporaryDirectory } from '../fixtures/control.ts';
+
+/** The real API on a real control plane; what would need VMs is played by the test. */
+export interface TestServer extends AsyncDisposable {
+  readonly url: string;
+  readonly dataDir: string;
+  readonly adminKey: string;
+  readonly control: Control;
+  /** Where the tree of the n-th deployment (from 0) was unpacked. */
+  tree(index: number): string;
+  /** Waits for somebody to follow a log, then writes lines to it; `end` ends the log. */
+  readonly log: EventEmitter<{ line: [LogLine]; followed: []; unfollowed: [] }>;
+  readonly past: LogLine[];
+  readonly instances: Instance[];
+  /** The next deployments fail with this. */
+  failDeploymentsWith(error: ThawError | undefined): void;
+  /** Waits in the middle of a deployment until it is aborted. */
+  readonly building: { hold: boolean; began: PromiseWithResolvers<void>; aborted: PromiseWithResolvers<void> };
+}
+
+const MAX_UPLOAD = 16 * 1024 * 1024;
+
+export async function startServer(): Promise<TestServer> {
+  await using stack = new AsyncDisposableStack();
+  const root = stack.use(await temporaryDirectory()).path;
+  const dataDir = join(root, 'data');
+  const control = stack.use(await openControl({ databaseUrl: undefined, dataDir, log: silentLog() }));
+  const closing = new AbortController();
+  const log: TestServer['log'] = new EventEmitter();
+  const past: LogLine[] = [];
+  const instances: Instance[] = [];
+  const building: TestServer['building'] = {
+    hold: false,
+    began: Promise.withResolvers(),
+    aborted: Promise.withResolvers(),
+  };
+  let failure: ThawError | undefined;
+  let deployments = 0;
+  const tree = (index: number) => join(root, 'trees', String(index));
+
+  const deploy: ApiParts['deploy'] = async (request, report, signal) => {
+    const to = tree(deployments++);
+    await mkdir(to, { recursive: true });
+    report('Receiving.');
+    const tar = execFile('tar', ['-x', '-f', '-', '-C', to]);
+    if (tar.stdin === null) throw new ThawError('internal', 'tar has no input.');
+    const unpacked = once(tar, 'close');
+    await pipeline(Readable.from(request.source), tar.stdin);
+    await unpacked;
+    if (building.hold) {
+      const aborted = once(signal, 'abort');
+      building.began.resolve();
+      await aborted;
+      building.aborted.resolve();
+      signal.throwIfAborted();
+    }
+    if (failure !== undefined) throw failure;
+    report('Baking.');
+    const { app, branch } = request;
+    const begun = await control.deployments.begin({ app, branch, commit: null });
+    const deployment = await control.deployments.ready(begun.id, { kind: 'function', template: 't_1', run: RUN });
+    const release = await control.releases.create({ app, branch, deployment: deployment.id, reason: 'deploy' });
+    return { deployment, release, url: `http://${app}.localhost:8080/` };
+  };
+
+  async function* logs(_: unknown, { follow, tail }: { follow: boolean; tail: number }, signal: AbortSignal) {
+    yield* past.slice(past.length - Math.min(tail, past.length));
+    if (!follow) return;
+    const lines = on(log, 'line', { signal });
+    log.emit('followed');
+    try {
+      for await (const [line] of lines) yield line as LogLine;
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      log.emit('unfollowed');
+    }
+  }
+
+  const api = createApi({
+    control,
+    host: {
+      facts: async () => ({
+        accelerator: 'tcg',
+        acceleratorReason: 'There is no /dev/kvm.',
+        qemuVersion: '7.2.0',
+        kernelRelease: '6.1.0',
+        vms: instances.length,
+        slots: { ready: 4, used: 0, total: 16_384 },
+        templates: { count: 0, bytes: 0 },
+      }),
+      removeTemplate: async () => undefined,
+    },
+    log: silentLog(),
+    version: '0.0.0',
+    domain: 'localhost',
+    edgePort: 8080,
+    maxSourceBytes: MAX_UPLOAD,
+    ready: () => true,
+    deploy,
+    logs,
+    instances: () => instances,
+    findings: async () => [
+      { name: 'qemu', status: 'ok', detail: '7.2.0' },
+      { name: 'reflink', status: 'warning', detail: 'ext4 cannot.', remedy: 'Use XFS.' },
+    ],
+    closing: closing.signal,
+  });
+  const server = serve({ fetch: api.fetch, hostname: '127.0.0.1', port: 0 }) as Server;
+  stack.defer(async () => {
+    closing.abort();
+    const closed = once(server, 'close');
+    server.close();
+    server.closeAllConnections();
+    await closed;
+  });
+  await once(server, 'listening');
+  const adminKey = (await readFile(join(dataDir, 'admin.key'), 'utf8')).trim();
+  const opened = stack.move();
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    dataDir,
+    adminKey,
+    control,
+    tree,
+    log,
+    past,
+    instances,
+    failDeploymentsWith: (error) => {
+      failure = error;
+    },
+    building,
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
+}
