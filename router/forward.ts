@@ -169,8 +169,15 @@ function sendBody(exchange: Exchange, up: ClientRequest, progress: () => void): 
 function passInformation(exchange: Exchange, info: InformationEvent): void {
   const { req, res } = exchange;
   if (res.headersSent || req.httpVersion !== '1.1') return;
-  if (info.statusCode === 100) allowBody(exchange);
-  else res.writeInformation(info.statusCode, toClient(info, false));
+  if (info.statusCode === 100) {
+    allowBody(exchange);
+    return;
+  }
+  try {
+    res.writeInformation(info.statusCode, toClient(info, false));
+  } catch {
+    // Not worth an answer's failure: the client can do without.
+  }
 }
 
 /** Tells a client that waits for it to send its body. */

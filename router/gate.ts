@@ -17,13 +17,17 @@ import type { Limits } from './parts.ts';
 const TRIES = 2;
 
 /**
- * Turns of its places that a starting instance is expected to serve: more are
- * started only for what is past that, since most requests are over long before
- * another instance is there, and thaws side by side slow each other down.
+ * Turns of its places that an instance is expected to serve while the queue
+ * moves: more are started only for what is past that, since most requests are
+ * over long before another instance is there, and thaws side by side slow each
+ * other down.
  */
 const TURNS = 4;
 
-/** The queue stands still when for this long no place came free: those in it get another instance. */
+/**
+ * The queue stands still when no place came free for this long, or for twice as
+ * long as the last thaw took: waiting has then cost more than another instance.
+ */
 const STANDSTILL_MS = 250;
 
 /** What the gate has to know of the instances behind it. */
@@ -65,6 +69,9 @@ export class Gate<P, T> {
   readonly #thaws = new Set<AbortController>();
   #standstill: NodeJS.Timeout | undefined;
   #limits: GateLimits | undefined;
+  /** When a place last came free, on the edge's clock. */
+  #movedAt = Number.NEGATIVE_INFINITY;
+  #patienceMs = STANDSTILL_MS;
 
   constructor(room: Room<P, T>, now: () => number) {
     this.#room = room;
@@ -102,12 +109,18 @@ export class Gate<P, T> {
       );
       signal.addEventListener('abort', leave, { once: true });
       this.#waiters.add(waiter);
-      if (this.#waiters.size > this.#thaws.size * limits.softLimit * TURNS) this.#start(limits);
+      if (this.#needsMore(limits)) this.#start(limits);
       if (this.#standstill === undefined) this.#watch();
     });
   }
 
-  /** A place came free, or an instance went: lets in who can be, and sees to it that the rest do not wait in vain. */
+  /** A place came free. */
+  freed(): void {
+    this.#movedAt = this.#now();
+    if (this.#waiters.size > 0) this.changed();
+  }
+
+  /** There may be room now, or an instance went: lets in who can be, and sees to it that the rest do not wait in vain. */
   changed(): void {
     this.#admit();
     const limits = this.#limits;
@@ -120,6 +133,11 @@ export class Gate<P, T> {
   close(error: ThawError): void {
     for (const waiter of [...this.#waiters]) waiter.settle({ kind: 'failed', error });
     this.#abandon();
+  }
+
+  #needsMore({ softLimit }: GateLimits): boolean {
+    if (this.#waiters.size > (this.#room.open() + this.#thaws.size) * softLimit * TURNS) return true;
+    return this.#thaws.size === 0 && this.#now() - this.#movedAt >= this.#patienceMs;
   }
 
   #admit(): void {
@@ -160,6 +178,8 @@ export class Gate<P, T> {
     }
     this.#thaws.delete(thaw);
     const now = this.#now();
+    this.#movedAt = now;
+    this.#patienceMs = Math.max(STANDSTILL_MS, 2 * (now - began));
     for (const waiter of this.#waiters) waiter.thawMs ??= Math.min(now - began, now - waiter.since);
     this.#room.admit(thawed);
     this.changed();
@@ -198,6 +218,6 @@ export class Gate<P, T> {
       if (this.#thaws.size > 0) return;
       const wanted = Math.ceil(this.#waiters.size / limits.softLimit);
       for (let started = 0; started < wanted; started += 1) this.#start(limits);
-    }, STANDSTILL_MS);
+    }, this.#patienceMs);
   }
 }

@@ -199,7 +199,7 @@ export class Pool {
         else resident.lasting -= 1;
         held = 'released';
         if (resident.gone) return;
-        if (lane.gate.waiting > 0) lane.gate.changed();
+        lane.gate.freed();
         if (resident.idle) this.#idle(lane, resident);
       },
     };

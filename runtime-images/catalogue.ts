@@ -21,6 +21,8 @@ export interface Catalogue {
   initramfs: { path: string };
   images: Record<ImageName, CatalogueImage>;
   agent: { version: string; hash: string };
+  /** Program that puts VMMs into their jails. */
+  launcher: { path: string };
 }
 
 /**
@@ -48,6 +50,7 @@ export async function catalogueFrom(
 ): Promise<Catalogue> {
   const kernel = await get(plan.kernel);
   const agent = await get(plan.agent);
+  const launcher = await get(plan.launcher);
   const images: Partial<Record<ImageName, CatalogueImage>> = {};
   for (const name of IMAGE_NAMES) {
     const disk = await get(plan.disks[name]);
@@ -59,5 +62,6 @@ export async function catalogueFrom(
     initramfs: { path: kernel.path('initramfs') },
     images: images as Record<ImageName, CatalogueImage>,
     agent: { version: agent.facts.version ?? '', hash: agent.hash },
+    launcher: { path: launcher.path('program') },
   };
 }

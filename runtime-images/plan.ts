@@ -3,11 +3,15 @@ import { agentRecipe } from './build-agent.ts';
 import { ensureArtifact, type Recipe } from './cache/artifact.ts';
 import { diskRecipe } from './disk/disk.ts';
 import { rootfsRecipe } from './disk/rootfs.ts';
+import { goProgramRecipe } from './go-program.ts';
 import { IMAGE_NAMES, IMAGES, type ImageName } from './images.ts';
 import { kernelRecipe } from './kernel/kernel.ts';
 
 /** The agent's source in this repository. */
 export const AGENT_SOURCE = fileURLToPath(new URL('agent/', import.meta.url));
+
+/** The source of the program that puts VMMs into their jails; it runs on the host. */
+const LAUNCHER_SOURCE = fileURLToPath(new URL('../platform/host/vmm/jail/', import.meta.url));
 
 export interface PlanOptions {
   /** Directory that artifacts are kept in. */
@@ -23,6 +27,7 @@ export interface PlanOptions {
 export interface Plan {
   kernel: Recipe<'vmlinux' | 'initramfs'>;
   agent: Recipe<'program'>;
+  launcher: Recipe<'program'>;
   disks: Record<ImageName, Recipe<'ext4'>>;
 }
 
@@ -48,6 +53,7 @@ export async function planImages(options: PlanOptions): Promise<Plan> {
   return {
     kernel: await kernelRecipe(signal, progress),
     agent,
+    launcher: await goProgramRecipe('launcher', LAUNCHER_SOURCE, { signal, progress }),
     disks: Object.fromEntries(disks) as Record<ImageName, Recipe<'ext4'>>,
   };
 }

@@ -98,6 +98,10 @@ export interface RouteEntry {
   project: string;
   deployment: string;
   kind: AppKind;
+  /** The frozen VM that is thawed for it. */
+  template: string;
+  /** Port inside the guest that answers HTTP. */
+  port: number;
 }
 
 /**

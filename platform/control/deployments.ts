@@ -94,6 +94,7 @@ export function createDeployments({ db, clock, random, routesChanged }: ControlP
         .where(and(eq(deployments.id, id), eq(deployments.status, 'ready')))
         .returning({ id: deployments.id });
       if (changed.length === 0) throw await wrongStatus(id);
+      routesChanged();
     },
 
     get,

@@ -10,6 +10,8 @@ export async function readRoutes(db: Database): Promise<RouteEntry[]> {
   const columns = {
     deployment: deployments.id,
     kind: deployments.kind,
+    template: deployments.template,
+    run: deployments.run,
     app: apps.name,
     project: projects.name,
   };
@@ -26,7 +28,11 @@ export async function readRoutes(db: Database): Promise<RouteEntry[]> {
     .innerJoin(projects, eq(apps.projectId, projects.id))
     .where(eq(deployments.status, 'ready'));
   const rows = [...released, ...ready.map((row) => ({ ...row, label: deploymentLabel(row.deployment, row.app) }))];
-  return rows.flatMap(({ kind, ...row }) => (kind === null ? [] : { ...row, kind: kind satisfies AppKind }));
+  return rows.flatMap(({ kind, template, run, ...row }) =>
+    kind === null || template === null || run === null
+      ? []
+      : { ...row, kind: kind satisfies AppKind, template, port: run.port },
+  );
 }
 
 /** Tells those who asked that some label moved. */

@@ -5,8 +5,6 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { ThawError } from '../../platform/errors.ts';
@@ -107,9 +105,18 @@ export class ProcessHost implements AsyncDisposable {
   async putTree(id: string, path: string, tar: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void> {
     const target = this.#inside(id, path);
     await mkdir(target, { recursive: true });
-    const child = spawn('tar', ['-x', '-C', target, '--no-same-owner'], { stdio: ['pipe', 'ignore', 'inherit'] });
+    const child = spawn('tar', ['-x', '-C', target, '--no-same-owner'], { stdio: ['pipe', 'ignore', 'ignore'] });
     const closed = once(child, 'close');
-    await pipeline(Readable.from(tar), child.stdin, ...(signal ? [{ signal }] : []));
+    // tar stops reading at the end mark; padding after it has nowhere to go.
+    child.stdin.on('error', () => {});
+    try {
+      for await (const chunk of tar) {
+        signal?.throwIfAborted();
+        if (child.stdin.writable && !child.stdin.write(chunk)) await Promise.race([once(child.stdin, 'drain'), closed]);
+      }
+    } finally {
+      child.stdin.end();
+    }
     if ((await closed)[0] !== 0) throw new ThawError('unprocessable', 'not a tar stream');
   }
 
@@ -119,6 +126,7 @@ export class ProcessHost implements AsyncDisposable {
   }
 
   async *exec(id: string, request: ExecRequest, signal?: AbortSignal): AsyncGenerator<ExecEvent> {
+    signal?.throwIfAborted();
     this.builds++;
     const { promise: aborted, reject } = Promise.withResolvers<never>();
     signal?.addEventListener('abort', () => reject(signal.reason));

@@ -169,7 +169,7 @@ describe('git push', { concurrency: false }, () => {
     stand.host.gate = held.promise;
     const push = tree.start(['push', stand.remote('broken-off'), 'main']);
     await until(() => stand.host.machines.size > 0);
-    push.child.kill('SIGINT');
+    push.interrupt();
     await push.done;
     await until(() => stand.host.machines.size === 0);
     stand.host.gate = Promise.resolve();

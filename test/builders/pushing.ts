@@ -139,7 +139,12 @@ export class WorkTree implements AsyncDisposable {
 
   /** Starts git; `seen` waits for the server to say something. */
   start(args: string[]) {
-    const child = spawn('git', args, { cwd: this.path, env: environment(), stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn('git', args, {
+      cwd: this.path,
+      env: environment(),
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
     let text = '';
     const seen = (pattern: RegExp) =>
       new Promise<void>((resolve, reject) => {
@@ -154,7 +159,9 @@ export class WorkTree implements AsyncDisposable {
       const remote = [...text.matchAll(/^remote: ?(.*?)\s*$/gm)].map(([, line = '']) => line);
       return { code, text, remote };
     });
-    return { child, done, seen };
+    /** As Ctrl-C in a terminal: git and its helper for HTTP both hear it. */
+    const interrupt = () => process.kill(-(child.pid ?? 0), 'SIGINT');
+    return { interrupt, done, seen };
   }
 
   push(remote: string, ...refs: string[]): Promise<Outcome> {

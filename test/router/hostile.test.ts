@@ -143,3 +143,30 @@ test('what an app sends past its answer never becomes the answer to someone else
   answers.push(await ask({ port: stand.port }));
   for (const { body } of answers) assert.equal(body, 'mine');
 });
+
+test('odd bytes in an answer break that answer at most', async () => {
+  const odd = ['\u007f', '\u0001', '\u0000', '\u00ff', '\u0080', '\t', '\r', '\n x', '\n'];
+  const answers = odd.flatMap((char) => [
+    `HTTP/1.1 103 Early\r\nLink: a${char}b\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n`,
+    `HTTP/1.1 200 O${char}K\r\nContent-Length: 0\r\n\r\n`,
+    `HTTP/1.1 200 OK\r\nX-A: a${char}b\r\nContent-Length: 0\r\n\r\n`,
+    `HTTP/1.1 200 OK\r\nTrailer: x-a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-A: a${char}b\r\n\r\n`,
+    `HTTP/1.1 200 OK\r\nX${char}A: b\r\nContent-Length: 0\r\n\r\n`,
+    `HTTP/1.1 101 O\r\nUpgrade: x${char}\r\n\r\n`,
+  ]);
+  answers.push('HTTP/1.1 099 Low\r\n\r\n', 'HTTP/1.1 1000 High\r\n\r\n', '\r\n\r\n', 'HTTP/2.0 200 OK\r\n\r\n');
+  await using stand = await openStand({
+    app: () => (req) => {
+      req.socket.end(Buffer.from(answers[Number(req.url?.slice(1))] ?? '', 'latin1'));
+    },
+    prepare: (server) =>
+      server.on('upgrade', (req, socket) => {
+        socket.end(Buffer.from(answers[Number(req.url?.slice(1))] ?? '', 'latin1'));
+      }),
+  });
+  for (const at of answers.keys()) {
+    await ask({ port: stand.port, path: `/${at}` }).catch(() => {});
+    await raw(stand, `GET /${at} HTTP/1.1\r\n${HOST}Connection: Upgrade\r\nUpgrade: x\r\n\r\n`);
+  }
+  assert.equal((await ask({ port: stand.port, host: 'nobody.localhost' })).status, 404);
+});

@@ -153,13 +153,13 @@ test('past the soft limit more instances are thawed, up to the most that are all
     limits: { softLimit: 2, maxInstances: 3 },
   });
   const answers = Array.from({ length: 8 }, () => ask({ port: stand.port }));
-  await until(() => stand.edge.instances().reduce((sum, { requests }) => sum + requests, 0) === 6);
+  const running = () => stand.edge.instances().reduce((sum, { requests }) => sum + requests, 0);
+  await until(() => running() === 6 && stand.edge.waiting('d-shop') === 2);
   assert.equal(stand.thawed.length, 3);
   assert.deepEqual(
     stand.edge.instances().map(({ requests }) => requests),
     [2, 2, 2],
   );
-  assert.equal(stand.edge.waiting('d-shop'), 2);
   hold.resolve();
   for (const { status } of await Promise.all(answers)) assert.equal(status, 200);
   assert.equal(stand.thawed.length, 3);

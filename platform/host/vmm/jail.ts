@@ -8,7 +8,6 @@ export interface Bind {
   from: string;
   to: string;
   writable?: boolean;
-  device?: boolean;
 }
 
 /** What `jail/main.go` is told; see there. */
@@ -20,6 +19,8 @@ export interface JailSpec {
   state: string;
   root: string;
   binds: Bind[];
+  /** Device nodes, at the same paths inside. */
+  devices: string[];
   links: Record<string, string>;
   uid: number;
   gid: number;
@@ -31,7 +32,6 @@ export interface JailSpec {
 export const SYSTEM_BINDS: Bind[] = [
   { from: '/usr', to: '/usr' },
   { from: '/etc/ld.so.cache', to: '/etc/ld.so.cache' },
-  { from: '/dev/null', to: '/dev/null', writable: true, device: true },
 ];
 export const SYSTEM_LINKS: Record<string, string> = {
   bin: 'usr/bin',

@@ -26,7 +26,6 @@ type Bind struct {
 	From     string `json:"from"`
 	To       string `json:"to"`
 	Writable bool   `json:"writable"`
-	Device   bool   `json:"device"`
 }
 
 // Spec is everything the jail is told; sizes in bytes.
@@ -38,7 +37,8 @@ type Spec struct {
 	State     string            `json:"state"`   // file with saved device state, empty = none
 	Root      string            `json:"root"`    // empty directory that the root is mounted on
 	Binds     []Bind            `json:"binds"`
-	Links     map[string]string `json:"links"` // symbolic links inside the root: name -> target
+	Devices   []string          `json:"devices"` // device nodes, at the same paths inside
+	Links     map[string]string `json:"links"`   // symbolic links inside the root: name -> target
 	UID       int               `json:"uid"`
 	GID       int               `json:"gid"`
 	FileLimit uint64            `json:"fileLimit"` // largest file the VMM may write

@@ -19,6 +19,18 @@ func enterRoot(spec *Spec) error {
 	if err := syscall.Mount("thaw", spec.Root, "tmpfs", plain|syscall.MS_NOEXEC, "size=256k,mode=755"); err != nil {
 		return err
 	}
+	devices := path.Join(spec.Root, "dev")
+	if err := os.Mkdir(devices, 0o755); err != nil {
+		return err
+	}
+	if err := syscall.Mount("thaw", devices, "tmpfs", syscall.MS_NOSUID|syscall.MS_NOEXEC, "size=64k,mode=755"); err != nil {
+		return err
+	}
+	for _, device := range spec.Devices {
+		if err := makeDevice(device, path.Join(spec.Root, device)); err != nil {
+			return &os.PathError{Op: "mknod", Path: device, Err: err}
+		}
+	}
 	for _, bind := range spec.Binds {
 		if err := bindInto(spec.Root, bind); err != nil {
 			return &os.PathError{Op: "bind", Path: bind.From, Err: err}
@@ -45,6 +57,19 @@ func enterRoot(spec *Spec) error {
 	return syscall.Chdir("/")
 }
 
+// makeDevice makes the node of a device anew, open to the VMM's user: the host's
+// own node may be root's alone, as /dev/kvm often is.
+func makeDevice(from, to string) error {
+	var info syscall.Stat_t
+	if err := syscall.Stat(from, &info); err != nil {
+		return err
+	}
+	if err := syscall.Mknod(to, syscall.S_IFCHR|0o666, int(info.Rdev)); err != nil {
+		return err
+	}
+	return os.Chmod(to, 0o666) // whatever the umask took away
+}
+
 func bindInto(root string, bind Bind) error {
 	target := path.Join(root, bind.To)
 	info, err := os.Stat(bind.From)
@@ -65,10 +90,7 @@ func bindInto(root string, bind Bind) error {
 	if err := syscall.Mount(bind.From, target, "", syscall.MS_BIND, ""); err != nil {
 		return err
 	}
-	flags := uintptr(syscall.MS_BIND | syscall.MS_REMOUNT | syscall.MS_NOSUID)
-	if !bind.Device {
-		flags |= syscall.MS_NODEV
-	}
+	flags := uintptr(syscall.MS_BIND | syscall.MS_REMOUNT | syscall.MS_NOSUID | syscall.MS_NODEV)
 	if !bind.Writable {
 		flags |= syscall.MS_RDONLY
 	}

@@ -131,6 +131,7 @@ class QemuVmm implements Vmm {
       state,
       root: join(spec.directory, 'root'),
       binds: this.#binds(spec),
+      devices: ['/dev/null', ...(this.#facts.accelerator === 'kvm' ? ['/dev/kvm'] : [])],
       links: SYSTEM_LINKS,
       uid: spec.uid,
       gid: spec.uid,
@@ -155,9 +156,6 @@ class QemuVmm implements Vmm {
   #binds(spec: MachineSpec): Bind[] {
     return [
       ...SYSTEM_BINDS,
-      ...(this.#facts.accelerator === 'kvm'
-        ? [{ from: '/dev/kvm', to: '/dev/kvm', writable: true, device: true }]
-        : []),
       { from: spec.kernel, to: JAIL_PATHS.kernel },
       { from: spec.initramfs, to: JAIL_PATHS.initramfs },
       // Before QEMU 8.2 even a private mapping opens the file for writing.

@@ -1,0 +1,111 @@
+import type { Edge } from '../router/edge.ts';
+import type { Instance as EdgeInstance, Route } from '../router/parts.ts';
+import type { InstanceView } from '../router/pool.ts';
+import type { RouteTable } from '../router/table.ts';
+import type { Instance } from './api/parts.ts';
+import { ThawError } from './errors.ts';
+import type { Host, Vm } from './host/contract.ts';
+import type { Log } from './log.ts';
+import type { LogCollector } from './logs/collector.ts';
+import type { AppRoute } from './route-limits.ts';
+
+/** Tells an app's instance from the VMs of builds. */
+const ROLE = 'instance';
+
+export interface InstancesParts {
+  host: Host;
+  collector: LogCollector;
+  table: RouteTable<AppRoute>;
+  /** The control plane's id of an app, by its name. */
+  appId(name: string): Promise<string>;
+  /** Bakes a deployment again whose template no longer fits; answers the new one. */
+  rebake(deployment: string, signal?: AbortSignal): Promise<string>;
+  log: Log;
+}
+
+/** Instances of deployments: VMs of this host, as the edge needs them. */
+export class Instances {
+  readonly #parts: InstancesParts;
+
+  constructor(parts: InstancesParts) {
+    this.#parts = parts;
+  }
+
+  /** Thaws one instance; a template that no longer fits this host is baked again first. */
+  async thaw(route: Route, signal: AbortSignal): Promise<EdgeInstance> {
+    const known = this.#parts.table.get(route.label);
+    if (known === undefined) throw new ThawError('not_found', `There is no app ${route.label}.`);
+    const vm = await this.#clone(known, known.template, signal).catch(async (error: unknown) => {
+      if (!(error instanceof ThawError) || error.code !== 'template_stale') throw error;
+      this.#parts.log.info({ deployment: known.deployment, why: error.message }, 'baking a template again');
+      return this.#clone(known, await this.#parts.rebake(known.deployment, signal), signal);
+    });
+    void this.#collect(vm);
+    return { id: vm.id, address: vm.address, port: known.port, phases: vm.phases };
+  }
+
+  /** Ends an instance, after its last log lines were taken. */
+  async end(id: string): Promise<void> {
+    await this.#parts.collector.finish(id);
+    await this.#parts.host.end(id);
+  }
+
+  /** Hands the edge the instances that outlived an earlier server, and ends those that nothing leads to. */
+  async takeBack(edge: Pick<Edge, 'adopt'>): Promise<void> {
+    const { host, table } = this.#parts;
+    for (const vm of host.list()) {
+      const label = vm.labels.label;
+      const route = vm.labels.role === ROLE && label !== undefined ? table.get(label) : undefined;
+      if (route === undefined || route.deployment !== vm.labels.deployment) {
+        await host.end(vm.id);
+        continue;
+      }
+      edge.adopt(route, { id: vm.id, address: vm.address, port: route.port, phases: vm.phases });
+      void this.#collect(vm);
+    }
+  }
+
+  /** Tells the edge of each VM that ends by itself, until `signal` fires. */
+  async watch(edge: Pick<Edge, 'remove'>, signal: AbortSignal): Promise<void> {
+    for await (const { vm, labels, reason } of this.#parts.host.events(signal)) {
+      if (labels.role !== ROLE) continue;
+      edge.remove(vm);
+      this.#parts.collector.drop(vm);
+      if (reason === 'crashed' || reason === 'oom') {
+        this.#parts.log.warn({ vm, app: labels.app, reason }, 'an instance ended by itself');
+      }
+    }
+  }
+
+  /** What runs now, as the API tells it. */
+  describe(views: InstanceView[]): Instance[] {
+    return views.flatMap(({ id, app, deployment, requests, phases }) => {
+      const vm = this.#parts.host.get(id);
+      if (vm === undefined) return [];
+      const { address, startedAt } = vm;
+      return { id, app, deployment, address, startedAt, state: 'running' as const, requests, phases };
+    });
+  }
+
+  /** Removes templates of deployments that the control plane does not know. */
+  async removeUnusedTemplates(inUse: Set<string>): Promise<void> {
+    const { host, log } = this.#parts;
+    for (const { id, labels } of await host.templates()) {
+      if (labels.deployment === undefined || inUse.has(id)) continue;
+      log.info({ template: id }, 'removing a template that no deployment needs');
+      await host.removeTemplate(id);
+    }
+  }
+
+  #clone(route: AppRoute, template: string, signal: AbortSignal): Promise<Vm> {
+    const labels = { role: ROLE, label: route.label, app: route.app, deployment: route.deployment };
+    return this.#parts.host.thaw({ template, labels, egress: { mode: 'public' }, memory: 'clone' }, signal);
+  }
+
+  async #collect({ id, labels }: Vm): Promise<void> {
+    const { app, deployment } = labels;
+    if (app === undefined || deployment === undefined) return;
+    const appId = await this.#parts.appId(app).catch(() => undefined);
+    if (appId !== undefined && this.#parts.host.get(id)) this.#parts.collector.begin({ id, app: appId, deployment });
+  }
+}

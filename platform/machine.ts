@@ -1,0 +1,76 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { readCatalogue } from '../runtime-images/catalogue.ts';
+import { kernelCommandLine } from '../runtime-images/kernel/command-line.ts';
+import type { Config } from './config.ts';
+import { ThawError } from './errors.ts';
+import type { ImageSet } from './host/parts.ts';
+import { type Accelerator, chooseAccelerator, PROBE_LIMIT_MS, type Verdict } from './host/vmm/accelerator.ts';
+import { openQemu, qemuVersion } from './host/vmm/qemu/driver.ts';
+import type { Log } from './log.ts';
+
+const SYSTEM_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** What this machine starts VMs from: runtime images, and the program that jails VMMs. */
+export interface Machine {
+  imageSet: ImageSet;
+  launcher: string;
+}
+
+/** @throws ThawError `misconfigured` when setup has not been run */
+export async function readMachine(images: string): Promise<Machine> {
+  const { kernel, initramfs, images: disks, agent, launcher } = await readCatalogue(images);
+  return {
+    imageSet: {
+      kernel: { path: kernel.path, release: kernel.release, commandLine: kernelCommandLine() },
+      initramfs: { path: initramfs.path, hash: kernel.hash },
+      images: disks,
+      agent,
+    },
+    launcher: launcher.path,
+  };
+}
+
+/** The VMM with the accelerator that works on this machine. */
+export async function openVmm(config: Config, machine: Machine, log: Log) {
+  const verdict = await accelerator(config, log);
+  return { vmm: await openQemu(machine.launcher, verdict.accelerator), verdict };
+}
+
+/** Which accelerator works here, tried once and remembered. */
+export async function accelerator(config: Config, log: Log): Promise<Verdict> {
+  return chooseAccelerator({
+    wanted: config.accelerator,
+    cache: config.images,
+    vmm: (await qemuVersion()).join('.'),
+    tryKvm: (signal) => tryAccelerator('kvm', config, signal),
+    log,
+  });
+}
+
+/**
+ * Boots a guest to its agent in a process of its own, which can be killed when
+ * the accelerator hangs.
+ */
+async function tryAccelerator(wanted: Accelerator, config: Config, signal: AbortSignal): Promise<void> {
+  const data = await mkdtemp('/tmp/thaw-probe-');
+  try {
+    const env = { PATH: SYSTEM_PATH, THAW_ACCEL: wanted, THAW_DATA: join(data, 'd'), THAW_IMAGES: config.images };
+    const probe = fileURLToPath(new URL('probe.ts', import.meta.url));
+    const ended = await promisify(execFile)(process.execPath, [probe], {
+      env,
+      signal,
+      timeout: PROBE_LIMIT_MS,
+      killSignal: 'SIGKILL',
+    }).catch((error: Error & { stderr?: string }) => error);
+    signal.throwIfAborted();
+    if (!(ended instanceof Error)) return;
+    const said = (ended as { stderr?: string }).stderr?.trim().split('\n').at(-1);
+    throw new ThawError('unavailable', said || `it did not reach its agent within ${PROBE_LIMIT_MS / 1000} s.`);
+  } finally {
+    await rm(data, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,32 @@
+import { join } from 'node:path';
+import { readConfig } from './config.ts';
+import { openHost } from './host/open.ts';
+import { openQemu } from './host/vmm/qemu/driver.ts';
+import { createLog } from './log.ts';
+import { readMachine } from './machine.ts';
+
+/**
+ * `node platform/probe.ts`: boots a guest to its agent with the accelerator that
+ * THAW_ACCEL names. Exit code 0 when it did; else the last line on standard error says why.
+ */
+const config = readConfig();
+const machine = await readMachine(config.images);
+const vmm = await openQemu(machine.launcher, config.accelerator === 'kvm' ? 'kvm' : 'tcg');
+await using host = await openHost({
+  vmm,
+  acceleratorReason: 'being tried',
+  imageSet: machine.imageSet,
+  data: config.data,
+  cache: join(config.data, 'cache'),
+  serverId: config.serverId,
+  slotsAhead: 0,
+  log: createLog('silent'),
+});
+try {
+  await host.runtimeTemplate('base', { memoryMiB: 256, vcpus: 1 });
+} catch (error) {
+  const { cause } = error as Error;
+  const why = cause instanceof Error && cause.message !== '' ? cause.message : String((error as Error).message);
+  process.stderr.write(`${why.split('\n').at(-1)}\n`);
+  process.exitCode = 1;
+}

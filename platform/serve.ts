@@ -1,0 +1,177 @@
+import { join } from 'node:path';
+import { serve as listen, type ServerType } from '@hono/node-server';
+import { openBuilders } from '../builders/open.ts';
+import { openEdge } from '../router/edge.ts';
+import { RouteTable } from '../router/table.ts';
+import { createApi } from './api/create.ts';
+import { edgeUrl } from './api/url.ts';
+import { buildSettings } from './build-settings.ts';
+import type { Config } from './config.ts';
+import { branchLabel } from './control/names.ts';
+import { openControl } from './control/open.ts';
+import { ThawError } from './errors.ts';
+import { examine } from './examine.ts';
+import { openHost } from './host/open.ts';
+import { Instances } from './instances.ts';
+import type { Log } from './log.ts';
+import { LogCollector } from './logs/collector.ts';
+import { LogStore } from './logs/store.ts';
+import { openVmm, readMachine } from './machine.ts';
+import { type AppRoute, withLimits } from './route-limits.ts';
+import { VERSION } from './version.ts';
+
+export interface Server extends AsyncDisposable {
+  /** Addresses that it listens on, `host:port`. */
+  api: string;
+  edge: string;
+}
+
+/**
+ * Opens every part in the order of their needs and serves. Disposing it stops
+ * accepting, ends builds and VMs, and closes the parts in reverse order.
+ *
+ * @throws ThawError when the machine or the settings lack something
+ */
+export async function serve(config: Config, log: Log): Promise<Server> {
+  await using opened = new AsyncDisposableStack();
+  const closing = new AbortController();
+
+  const control = opened.use(await openControl({ databaseUrl: config.databaseUrl, dataDir: config.data, log }));
+  const machine = await readMachine(config.images);
+  const { vmm, verdict } = await openVmm(config, machine, log);
+  const host = opened.use(
+    await openHost({
+      vmm,
+      acceleratorReason: verdict.reason,
+      imageSet: machine.imageSet,
+      data: config.data,
+      cache: config.images,
+      serverId: config.serverId,
+      slotsAhead: config.slotsAhead,
+      log: log.child({ room: 'host' }),
+    }),
+  );
+  const store = new LogStore(join(config.data, 'logs'), config.logBytes);
+  const collector = opened.use(new LogCollector(host, store, log.child({ room: 'logs' })));
+  const url = (app: string, branch: string) =>
+    edgeUrl(branchLabel(branch, app), { domain: config.domain, edgePort: config.edge.port });
+  const builders = opened.use(
+    await openBuilders({
+      host,
+      control,
+      log: log.child({ room: 'builders' }),
+      settings: await buildSettings(config),
+      url,
+      repos: join(config.data, 'repos'),
+      node: process.execPath,
+    }),
+  );
+
+  const table = new RouteTable<AppRoute>();
+  const instances = new Instances({
+    host,
+    collector,
+    table,
+    appId: async (name) => (await control.apps.get(name, null)).id,
+    rebake: builders.rebake,
+    log,
+  });
+  const edge = opened.use(
+    await openEdge(
+      {
+        resolve: (label) => table.get(label),
+        thaw: (route, signal) => instances.thaw(route, signal),
+        end: (instance) => instances.end(instance),
+        pending: (instance, signal) => host.pendingWork(instance, signal),
+        log: log.child({ room: 'edge' }),
+        domain: config.domain,
+        now: () => performance.now(),
+      },
+      config.edge,
+    ),
+  );
+  const reload = async () => {
+    const entries = await control.routes();
+    for (const gone of table.replace(entries.map((entry) => withLimits(entry, config)))) edge.drain(gone);
+  };
+  // One reading of the table at a time, and one more when something changed meanwhile.
+  let reading = Promise.resolve();
+  const changed = () => {
+    reading = reading.then(reload).catch((err: unknown) => log.error({ err }, 'the routes could not be read'));
+    return reading;
+  };
+  opened.defer(control.onRoutesChanged(() => void changed()));
+  await control.deployments.failInterrupted();
+  await builders.reconcile();
+  await changed();
+  await instances.takeBack(edge);
+  const watching = instances.watch(edge, closing.signal);
+  opened.defer(async () => {
+    closing.abort();
+    await watching;
+  });
+  await instances.removeUnusedTemplates(await control.deployments.templatesInUse());
+
+  let ready = false;
+  const api = createApi({
+    control,
+    host,
+    log: log.child({ room: 'api' }),
+    version: VERSION,
+    domain: config.domain,
+    edgePort: edge.listen.port,
+    maxSourceBytes: config.maxSourceBytes,
+    ready: () => ready,
+    deploy: (request, report, signal) => builders.deploy(request, report, signal),
+    logs: (app, { follow, tail }, signal) =>
+      follow ? store.follow(app.id, tail, signal) : iterate(store.tail(app.id, tail)),
+    instances: () => instances.describe(edge.instances()),
+    findings: () => examine(config, log, 'without ports'),
+    forget: async (app) => {
+      await changed();
+      await builders.forget(app.id);
+      await store.remove(app.id);
+    },
+    git: builders.git,
+    closing: closing.signal,
+  });
+  const listening = opened.use(await listenOn(api.fetch, config.api));
+  ready = true;
+  const parts = opened.move();
+  return {
+    api: listening.address,
+    edge: `${edge.listen.host}:${edge.listen.port}`,
+    [Symbol.asyncDispose]: () => parts.disposeAsync(),
+  };
+}
+
+async function* iterate<T>(all: Promise<T[]>): AsyncIterable<T> {
+  yield* await all;
+}
+
+async function listenOn(
+  fetch: (request: Request) => Response | Promise<Response>,
+  { host, port }: Config['api'],
+): Promise<AsyncDisposable & { address: string }> {
+  const server = await new Promise<ServerType>((resolve, reject) => {
+    const starting = listen({ fetch, hostname: host, port, overrideGlobalObjects: false }, () => resolve(starting));
+    starting.once('error', (cause) =>
+      reject(
+        new ThawError('misconfigured', `The API cannot listen on ${host}:${port}.`, {
+          hint: 'Another server may run there; set THAW_API to an address that is free.',
+          cause,
+        }),
+      ),
+    );
+  });
+  const address = server.address();
+  const actual = typeof address === 'object' && address !== null ? address.port : port;
+  return {
+    address: `${host}:${actual}`,
+    async [Symbol.asyncDispose]() {
+      const closed = new Promise((resolve) => server.close(resolve));
+      if ('closeAllConnections' in server) server.closeAllConnections();
+      await closed;
+    },
+  };
+}
