@@ -1,11 +1,12 @@
 import type { RunSpec } from '../platform/control/contract.ts';
 import type { Host } from '../platform/host/contract.ts';
+import { ask } from './ask.ts';
 import type { Report } from './contract.ts';
 import { buildFailed } from './failure.ts';
-import { SHIM } from './function/run-spec.ts';
-import { guestProgram } from './guest-program.ts';
-import { APP, PROGRAMS, type ScopedVm, thawScoped } from './guest-vm.ts';
-import { packFiles } from './tar.ts';
+import { LOAD_PORT, loadOrder, runner } from './function/runner.ts';
+import { APP } from './guest-places.ts';
+import type { PipelineParts } from './parts.ts';
+import type { ScopedVm } from './scoped-vm.ts';
 import { warmUp } from './warm-up.ts';
 
 /** Longest time from the start of the code to its first open port. */
@@ -29,19 +30,19 @@ export interface BakeRequest {
  * @returns the new template's id
  * @throws ThawError `build_failed` when the code does not start or does not answer, or what the host throws
  */
-export async function bake(host: Host, request: BakeRequest, report: Report, signal: AbortSignal): Promise<string> {
+export async function bake(
+  { host, prepared }: PipelineParts,
+  request: BakeRequest,
+  report: Report,
+  signal: AbortSignal,
+): Promise<string> {
   const { app, deployment, run, artifact } = request;
-  const runtime = await host.runtimeTemplate(run.runtime, run.shape, signal);
   const labels = { app, deployment };
-  await using vm = await thawScoped(
-    host,
-    { template: runtime.id, labels: { ...labels, role: 'baker' }, egress: { mode: 'public' }, memory: 'own' },
-    signal,
-  );
-  await host.putTree(vm.id, PROGRAMS, packFiles([{ path: SHIM, content: await guestProgram('shim') }]), signal);
+  const egress = { mode: 'public' as const };
+  await using vm = await prepared.thaw(await runner(), { labels: { ...labels, role: 'baker' }, egress }, signal);
   await host.putTree(vm.id, APP, artifact, signal);
   report('Starting');
-  await host.startProcess(vm.id, { argv: run.argv, env: run.env, cwd: APP, user: 'app' }, signal);
+  await ask({ host: vm.address, port: LOAD_PORT, body: loadOrder(run), signal });
   await listening(host, vm, request, signal);
   await answering(host, vm, request, report, signal);
   const template = await host.freeze(vm.id, { labels }, signal);

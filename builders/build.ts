@@ -1,20 +1,18 @@
 import { posix } from 'node:path';
-import type { Shape } from '../platform/host/contract.ts';
 import { EGRESS_PROXY_URL } from '../platform/host/contract.ts';
-import type { BuildParts, BuildSettings, Report } from './contract.ts';
+import { askStreaming } from './ask.ts';
+import type { BuildSettings, Report } from './contract.ts';
 import { BuildOutput, type BuiltFunction } from './function/build-output.ts';
-import { guestProgram } from './guest-program.ts';
-import { APP, PROGRAMS, thawScoped } from './guest-vm.ts';
+import { BUILD_PORT, builder } from './function/builder.ts';
+import { APP, PROGRAMS } from './guest-places.ts';
+import type { PipelineParts } from './parts.ts';
 import { limited, packFiles } from './tar.ts';
 
-/** npm needs room for the metadata of large trees, esbuild for large bundles. */
-const SHAPE: Shape = { memoryMiB: 1024, vcpus: 2 };
-const SOURCE = `${APP}/src`;
-/** As it lies in the builder image. */
-const ESBUILD = '/usr/local/lib/node_modules/esbuild/lib/main.js';
+/** Relative to where programs run. */
+const TREE = 'src';
+const SOURCE = `${APP}/${TREE}`;
 /** An artifact is the source and its bundle; packages that are kept whole come on top. */
 const ARTIFACT_TIMES = 4;
-const MOST_OUTPUT_BYTES = 64 * 1024 * 1024;
 
 export interface BuildRequest {
   app: string;
@@ -29,58 +27,36 @@ export interface BuildRequest {
  * @throws ThawError `build_failed`, `too_large`, or what the host throws
  */
 export async function build(
-  { host, control, settings }: BuildParts,
+  { host, control, settings, prepared }: PipelineParts,
   { app, deployment, source }: BuildRequest,
   report: Report,
   signal: AbortSignal,
 ): Promise<BuiltFunction> {
-  const template = await host.runtimeTemplate('builder', SHAPE, signal);
-  await using vm = await thawScoped(
-    host,
-    {
-      template: template.id,
-      labels: { app, deployment, role: 'builder' },
-      egress: { mode: 'hosts', hosts: settings.registryHosts },
-      memory: 'clone',
-    },
-    signal,
-  );
-  await host.putTree(vm.id, PROGRAMS, packFiles(await programs(settings)), signal);
+  const labels = { app, deployment, role: 'builder' };
+  const egress = { mode: 'hosts' as const, hosts: settings.registryHosts };
+  await using vm = await prepared.thaw(await builder(), { labels, egress }, signal);
+  await host.putTree(vm.id, PROGRAMS, packFiles(files(settings)), signal);
   await host.putTree(vm.id, SOURCE, limited(source, settings.maxSourceBytes, 'The source'), signal);
 
   const output = new BuildOutput(report);
-  let ending = 'the VM ended';
-  const running = host.exec(
-    vm.id,
-    {
-      argv: ['node', `${PROGRAMS}/build.mjs`, SOURCE, APP, ESBUILD],
-      env: environment(settings),
-      cwd: SOURCE,
-      timeoutMs: settings.buildTimeoutMs,
-      maxOutputBytes: MOST_OUTPUT_BYTES,
-    },
-    signal,
-  );
-  for await (const event of running) {
-    if (event.kind === 'exit') ending = event.signal ?? `exit code ${event.code}`;
-    else output.push(event.kind, event.data);
+  const order = { tree: TREE, runtimeRoot: APP, env: environment(settings) };
+  try {
+    for await (const data of await askStreaming({ host: vm.address, port: BUILD_PORT, body: order, signal }))
+      output.push(data);
+  } catch {
+    signal.throwIfAborted(); // Otherwise the program ended before it was done, and the outcome says so.
   }
-  const built = output.outcome(ending);
-  const artifact = limited(
-    host.getTree(vm.id, SOURCE, signal),
-    settings.maxSourceBytes * ARTIFACT_TIMES,
-    'The built function',
-  );
-  await control.artifacts.put(deployment, artifact);
+  const built = output.outcome();
+  const limit = settings.maxSourceBytes * ARTIFACT_TIMES;
+  await control.artifacts.put(deployment, limited(host.getTree(vm.id, SOURCE, signal), limit, 'The built function'));
   return built;
 }
 
-async function programs(settings: BuildSettings) {
+function files({ npmrc, caBundle }: BuildSettings) {
   const text = (value: string) => new TextEncoder().encode(value);
   return [
-    { path: 'build.mjs', content: await guestProgram('build') },
-    { path: 'npmrc', content: text(settings.npmrc) },
-    { path: 'ca.pem', content: text(settings.caBundle) },
+    { path: 'npmrc', content: text(npmrc) },
+    { path: 'ca.pem', content: text(caBundle) },
   ];
 }
 

@@ -78,6 +78,11 @@ export interface Builders extends AsyncDisposable {
   rebake(deployment: string, signal?: AbortSignal): Promise<string>;
   /** Makes refs, deployments and releases agree after a crash. To be called once, before anything is pushed. */
   reconcile(signal?: AbortSignal): Promise<void>;
+  /**
+   * Makes ahead what the first push would otherwise wait for: VMs in which the builder and the runtime wait for work.
+   * Seconds on first use, nothing later.
+   */
+  warm(signal?: AbortSignal): Promise<void>;
   /** Removes the git repository of an app that is gone, by the app's id. */
   forget(app: string): Promise<void>;
 }

@@ -1,9 +1,8 @@
 import { type Deployment, PRODUCTION_BRANCH, type Release } from '../platform/control/contract.ts';
 import { ThawError } from '../platform/errors.ts';
-import type { AppLock } from './app-lock.ts';
 import type { BuildParts, Deployed, DeployRequest, Report } from './contract.ts';
+import type { PipelineParts } from './parts.ts';
 import { prepare } from './prepare.ts';
-import type { Queue } from './queue.ts';
 
 /** Told to who deploys to an app that is being deployed to. */
 export const ANOTHER_IS_RUNNING = 'Another push to this app is running; waiting...';
@@ -14,20 +13,19 @@ export const ANOTHER_IS_RUNNING = 'Another push to this app is running; waiting.
  * @throws ThawError as `Builders.deploy`
  */
 export async function deploy(
-  parts: BuildParts,
-  turn: { lock: AppLock; queue: Queue },
+  parts: PipelineParts,
   request: DeployRequest,
   report: Report,
   signal?: AbortSignal,
 ): Promise<Deployed> {
-  const { control, url } = parts;
+  const { control, lock, url } = parts;
   const { branch, commit, source, principal } = request;
   if (!principal.scopes.includes('deploy')) {
     throw new ThawError('forbidden', 'This key may not deploy.', { hint: 'Use a key with the scope `deploy`.' });
   }
   const app = await control.apps.ensure(request.app, principal);
-  using _turn = await turn.lock.acquire(app.id, () => report(ANOTHER_IS_RUNNING), signal);
-  const deployment = await prepare(parts, turn.queue, { app, branch, commit, source: () => source }, report, signal);
+  using _turn = await lock.acquire(app.id, () => report(ANOTHER_IS_RUNNING), signal);
+  const deployment = await prepare(parts, { app, branch, commit, source: () => source }, report, signal);
   const release = await releaseOf(parts, deployment, 'deploy');
   return { app: await control.apps.get(app.name, null), deployment, release, url: url(app.name, branch) };
 }

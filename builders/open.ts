@@ -2,11 +2,14 @@ import { join } from 'node:path';
 import { AppLock } from './app-lock.ts';
 import type { Builders, BuildParts } from './contract.ts';
 import { deploy } from './deploy.ts';
+import { builder } from './function/builder.ts';
+import { runner } from './function/runner.ts';
 import { HookListener } from './git/hook-listener.ts';
 import { reconcile } from './git/reconcile.ts';
 import { Repositories } from './git/repositories.ts';
 import { GitRoutes } from './git/routes.ts';
 import { guestProgram } from './guest-program.ts';
+import { PreparedTemplates } from './prepared.ts';
 import { Queue } from './queue.ts';
 import { Rebaking } from './rebake.ts';
 
@@ -18,17 +21,22 @@ export async function openBuilders(parts: BuildParts): Promise<Builders> {
   await using opened = new AsyncDisposableStack();
   await Promise.all([guestProgram('build'), guestProgram('shim')]);
   const repositories = await Repositories.open(parts.repos);
-  const turn = { lock: new AppLock(), queue: new Queue(parts.settings.maxConcurrentBuilds) };
-  const push = { ...parts, ...turn, repositories };
+  const prepared = new PreparedTemplates(parts.host, parts.log);
+  const queue = new Queue(parts.settings.maxConcurrentBuilds);
+  const pipeline = { ...parts, prepared, queue, lock: new AppLock() };
+  const push = { ...pipeline, repositories };
   const listener = opened.use(await HookListener.open(join(parts.repos, 'hook.sock'), parts.log));
   const git = opened.use(new GitRoutes(push, listener));
-  const rebaking = opened.use(new Rebaking(parts, new Queue(REBAKES)));
+  const rebaking = opened.use(new Rebaking(pipeline, new Queue(REBAKES)));
   const closing = opened.move();
   return {
     git: git.routes,
-    deploy: (request, report, signal) => deploy(parts, turn, request, report, signal),
+    deploy: (request, report, signal) => deploy(pipeline, request, report, signal),
     rebake: (deployment, signal) => rebaking.rebake(deployment, signal),
     reconcile: (signal) => reconcile(push, signal),
+    async warm(signal = new AbortController().signal) {
+      for (const preparation of [await builder(), await runner()]) await prepared.template(preparation, signal);
+    },
     forget: (app) => repositories.remove(app),
     [Symbol.asyncDispose]: () => closing.disposeAsync(),
   };

@@ -4,8 +4,8 @@ import { bake } from './bake.ts';
 import { build } from './build.ts';
 import type { BuildParts, Report } from './contract.ts';
 import { outcomeOf } from './failure.ts';
-import { functionRun } from './function/run-spec.ts';
-import type { Queue } from './queue.ts';
+import { functionRun } from './function/runner.ts';
+import type { PipelineParts } from './parts.ts';
 
 export interface PrepareRequest {
   app: App;
@@ -19,17 +19,15 @@ export interface PrepareRequest {
 /**
  * Makes a deployment ready: builds, bakes, records. When it fails, what is left is the deployment with its reason.
  *
- * @param queue bounds how many builds run at once
  * @throws ThawError
  */
 export async function prepare(
-  parts: BuildParts,
-  queue: Queue,
+  parts: PipelineParts,
   request: PrepareRequest,
   report: Report,
   signal?: AbortSignal,
 ): Promise<Deployment> {
-  const { control, host, log, settings } = parts;
+  const { control, host, log, queue, settings } = parts;
   const { app, branch, commit } = request;
   const begun = await control.deployments.begin({ app: app.name, branch, commit });
   const limit = { signal: new AbortController().signal, ms: settings.buildTimeoutMs };
@@ -47,7 +45,7 @@ export async function prepare(
     }
     const built = await build(parts, { app: app.name, deployment: begun.id, source: request.source() }, report, both);
     const run = functionRun(built.entry, built.name);
-    made.template = await bake(host, bakeRequest(parts, { ...begun, run }), report, both);
+    made.template = await bake(parts, bakeRequest(parts, { ...begun, run }), report, both);
     report(`Frozen after ${((performance.now() - started) / 1000).toFixed(1)} s`);
     return await control.deployments.ready(begun.id, { kind: 'function', template: made.template, run });
   } catch (error) {

@@ -1,18 +1,18 @@
 import { isAbort, ThawError } from '../platform/errors.ts';
 import { bake } from './bake.ts';
-import type { BuildParts } from './contract.ts';
+import type { PipelineParts } from './parts.ts';
 import { bakeRequest } from './prepare.ts';
 import type { Queue } from './queue.ts';
 
 /** Bakes deployments again whose template no longer fits this host. */
 export class Rebaking {
-  readonly #parts: BuildParts;
+  readonly #parts: PipelineParts;
   readonly #queue: Queue;
   readonly #running = new Map<string, Promise<string>>();
   readonly #end = new AbortController();
 
   /** @param queue bounds how many bakes run at once; not the builds' own, because a request waits for this */
-  constructor(parts: BuildParts, queue: Queue) {
+  constructor(parts: PipelineParts, queue: Queue) {
     this.#parts = parts;
     this.#queue = queue;
   }
@@ -56,7 +56,7 @@ export class Rebaking {
     }
     const started = performance.now();
     const quiet = () => {};
-    const template = await bake(host, bakeRequest(this.#parts, { ...deployment, run }), quiet, signal).catch(
+    const template = await bake(this.#parts, bakeRequest(this.#parts, { ...deployment, run }), quiet, signal).catch(
       (error: unknown) => {
         log.error({ deployment: id, err: error }, 'deployment could not be baked again');
         throw isAbort(error)

@@ -1,5 +1,6 @@
-import { type IncomingMessage, request } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { isAbort } from '../platform/errors.ts';
+import { askStreaming } from './ask.ts';
 
 /** Requests before a freeze: the first compiles, the second takes the compiled way, the third shows that nothing is left. */
 const ROUNDS = 3;
@@ -30,40 +31,30 @@ export async function warmUp(
 ): Promise<Warmth> {
   let last: Warmth = { kind: 'broken' };
   for (let round = 0; round < ROUNDS; round++) {
-    last = await ask(address, hostHeader, signal);
+    last = await once(address, hostHeader, signal);
     if (last.kind !== 'answered') return last;
   }
   return last;
 }
 
-async function ask(address: { host: string; port: number }, hostHeader: string, signal: AbortSignal): Promise<Warmth> {
+async function once(address: { host: string; port: number }, hostHeader: string, signal: AbortSignal): Promise<Warmth> {
   const limit = AbortSignal.timeout(ANSWER_LIMIT_MS);
-  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-  const outgoing = request({
-    ...address,
-    path: '/',
-    agent: false,
-    signal: AbortSignal.any([signal, limit]),
-    headers: {
-      host: hostHeader,
-      'user-agent': 'thaw-warmup',
-      accept: '*/*',
-      'x-thaw-warmup': '1',
-      'x-forwarded-for': '127.0.0.1',
-      'x-forwarded-host': hostHeader,
-      'x-forwarded-proto': 'http',
-    },
-  });
-  outgoing.once('response', resolve).once('error', reject).end();
+  const headers = {
+    host: hostHeader,
+    'user-agent': 'thaw-warmup',
+    accept: '*/*',
+    'x-thaw-warmup': '1',
+    'x-forwarded-for': '127.0.0.1',
+    'x-forwarded-host': hostHeader,
+    'x-forwarded-proto': 'http',
+  };
   try {
-    const answer = await promise;
+    const answer = await askStreaming({ ...address, headers, signal: AbortSignal.any([signal, limit]) });
     await drained(answer);
     return { kind: 'answered', status: answer.statusCode ?? 0 };
   } catch (error) {
     signal.throwIfAborted();
     return limit.aborted || isAbort(error) ? { kind: 'silent', limitMs: ANSWER_LIMIT_MS } : { kind: 'broken' };
-  } finally {
-    outgoing.destroy();
   }
 }
 
@@ -76,4 +67,5 @@ async function drained(answer: IncomingMessage): Promise<void> {
     .resume();
   await promise;
   clearTimeout(timer);
+  answer.destroy();
 }

@@ -3,6 +3,7 @@ import type { Instance as EdgeInstance, Route } from '../router/parts.ts';
 import type { InstanceView } from '../router/pool.ts';
 import type { RouteTable } from '../router/table.ts';
 import type { Instance } from './api/parts.ts';
+import { deploymentLabel } from './control/names.ts';
 import { ThawError } from './errors.ts';
 import type { Host, Vm } from './host/contract.ts';
 import type { Log } from './log.ts';
@@ -19,7 +20,7 @@ export interface InstancesParts {
   /** The control plane's id of an app, by its name. */
   appId(name: string): Promise<string>;
   /** Bakes a deployment again whose template no longer fits; answers the new one. */
-  rebake(deployment: string, signal?: AbortSignal): Promise<string>;
+  rebake(deployment: string, signal: AbortSignal): Promise<string>;
   log: Log;
 }
 
@@ -33,8 +34,9 @@ export class Instances {
 
   /** Thaws one instance; a template that no longer fits this host is baked again first. */
   async thaw(route: Route, signal: AbortSignal): Promise<EdgeInstance> {
-    const known = this.#parts.table.get(route.label);
-    if (known === undefined) throw new ThawError('not_found', `There is no app ${route.label}.`);
+    // The label may lead to another deployment by now; a deployment's own label never does.
+    const known = this.#parts.table.get(deploymentLabel(route.deployment, route.app));
+    if (known === undefined) throw new ThawError('not_found', 'The deployment was removed.');
     const vm = await this.#clone(known, known.template, signal).catch(async (error: unknown) => {
       if (!(error instanceof ThawError) || error.code !== 'template_stale') throw error;
       this.#parts.log.info({ deployment: known.deployment, why: error.message }, 'baking a template again');
@@ -98,7 +100,12 @@ export class Instances {
   }
 
   #clone(route: AppRoute, template: string, signal: AbortSignal): Promise<Vm> {
-    const labels = { role: ROLE, label: route.label, app: route.app, deployment: route.deployment };
+    const labels = {
+      role: ROLE,
+      label: deploymentLabel(route.deployment, route.app),
+      app: route.app,
+      deployment: route.deployment,
+    };
     return this.#parts.host.thaw({ template, labels, egress: { mode: 'public' }, memory: 'clone' }, signal);
   }
 

@@ -5,13 +5,17 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { readCatalogue } from '../runtime-images/catalogue.ts';
 import { kernelCommandLine } from '../runtime-images/kernel/command-line.ts';
-import type { Config } from './config.ts';
+import { type Config, readConfig } from './config.ts';
 import { ThawError } from './errors.ts';
 import type { ImageSet } from './host/parts.ts';
 import { type Accelerator, chooseAccelerator, PROBE_LIMIT_MS, type Verdict } from './host/vmm/accelerator.ts';
-import { openQemu, qemuVersion } from './host/vmm/qemu/driver.ts';
+import { findByArgument } from './host/vmm/process.ts';
+import { openQemu, QEMU_BINARY, qemuVersion } from './host/vmm/qemu/driver.ts';
+import { machineName } from './host/vms/start.ts';
 import type { Log } from './log.ts';
 
+/** A probe that cannot even clean up after itself is killed this long after its limit. */
+const PROBE_GRACE_MS = 5_000;
 const SYSTEM_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** What this machine starts VMs from: runtime images, and the program that jails VMMs. */
@@ -46,7 +50,7 @@ export async function accelerator(config: Config, log: Log): Promise<Verdict> {
     wanted: config.accelerator,
     cache: config.images,
     vmm: (await qemuVersion()).join('.'),
-    tryKvm: (signal) => tryAccelerator('kvm', config, signal),
+    tryKvm: () => tryAccelerator('kvm', config),
     log,
   });
 }
@@ -55,22 +59,22 @@ export async function accelerator(config: Config, log: Log): Promise<Verdict> {
  * Boots a guest to its agent in a process of its own, which can be killed when
  * the accelerator hangs.
  */
-async function tryAccelerator(wanted: Accelerator, config: Config, signal: AbortSignal): Promise<void> {
+async function tryAccelerator(wanted: Accelerator, config: Config): Promise<void> {
   const data = await mkdtemp('/tmp/thaw-probe-');
+  const env = { PATH: SYSTEM_PATH, THAW_ACCEL: wanted, THAW_DATA: join(data, 'd'), THAW_IMAGES: config.images };
   try {
-    const env = { PATH: SYSTEM_PATH, THAW_ACCEL: wanted, THAW_DATA: join(data, 'd'), THAW_IMAGES: config.images };
     const probe = fileURLToPath(new URL('probe.ts', import.meta.url));
     const ended = await promisify(execFile)(process.execPath, [probe], {
       env,
-      signal,
-      timeout: PROBE_LIMIT_MS,
+      timeout: PROBE_LIMIT_MS + PROBE_GRACE_MS,
       killSignal: 'SIGKILL',
     }).catch((error: Error & { stderr?: string }) => error);
-    signal.throwIfAborted();
     if (!(ended instanceof Error)) return;
     const said = (ended as { stderr?: string }).stderr?.trim().split('\n').at(-1);
     throw new ThawError('unavailable', said || `it did not reach its agent within ${PROBE_LIMIT_MS / 1000} s.`);
   } finally {
+    const left = await findByArgument(QEMU_BINARY, '-name', machineName(readConfig(env).serverId, ''));
+    for (const { pid } of left.values()) process.kill(pid, 'SIGKILL');
     await rm(data, { recursive: true, force: true });
   }
 }

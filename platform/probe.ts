@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { readConfig } from './config.ts';
 import { openHost } from './host/open.ts';
+import { PROBE_LIMIT_MS } from './host/vmm/accelerator.ts';
 import { openQemu } from './host/vmm/qemu/driver.ts';
 import { createLog } from './log.ts';
 import { readMachine } from './machine.ts';
@@ -23,10 +24,11 @@ await using host = await openHost({
   log: createLog('silent'),
 });
 try {
-  await host.runtimeTemplate('base', { memoryMiB: 256, vcpus: 1 });
+  await host.runtimeTemplate('base', { memoryMiB: 256, vcpus: 1 }, AbortSignal.timeout(PROBE_LIMIT_MS));
 } catch (error) {
-  const { cause } = error as Error;
-  const why = cause instanceof Error && cause.message !== '' ? cause.message : String((error as Error).message);
+  const { cause, message, name } = error as Error;
+  const late = name === 'TimeoutError' ? `it did not reach its agent within ${PROBE_LIMIT_MS / 1000} s.` : message;
+  const why = cause instanceof Error && cause.message !== '' ? cause.message : late;
   process.stderr.write(`${why.split('\n').at(-1)}\n`);
   process.exitCode = 1;
 }

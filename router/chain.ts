@@ -115,7 +115,12 @@ export function tell(
   else if (error.status >= 500) log.warn(fields, 'request failed');
   else log.debug(fields, 'request refused');
   if (carrier.closing()) res.shouldKeepAlive = false;
-  answerError(req, res, error, requestId);
+  try {
+    answerError(req, res, error, requestId);
+  } catch (err) {
+    log.error({ requestId, err }, 'error could not be told');
+    res.destroy();
+  }
 }
 
 export function logAnswer(

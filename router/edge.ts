@@ -78,7 +78,10 @@ export async function openEdge(parts: EdgeParts, listen: Listen): Promise<Edge> 
   });
   server.on('request', (req: IncomingMessage, res: ServerResponse) => {
     traffic.add(res);
-    void chain(req, res);
+    chain(req, res).catch((err: unknown) => {
+      parts.log.error({ err }, 'request failed');
+      res.destroy();
+    });
   });
   server.on('checkContinue', (req: IncomingMessage, res: ServerResponse) => {
     waiting.add(req);

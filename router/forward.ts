@@ -100,6 +100,7 @@ export function relay(carrier: Carrier, exchange: Exchange, { answer, lease }: R
     res.writeHead(answer.statusCode ?? 0, answer.statusMessage ?? '', headers);
   } catch (cause) {
     answer.destroy();
+    res.statusMessage = ''; // Node keeps the bad one, and would stumble over it again.
     throw new ThawError('app_crashed', `The code of ${exchange.route.app} sent an answer that is no HTTP.`, { cause });
   }
   // A small body comes with its head and leaves with it, in one packet; a head that comes alone leaves alone.

@@ -156,7 +156,10 @@ function attempt(lease: Lease, call: Call, fresh: boolean): Promise<Attempt> {
       done({ kind: 'answered', answer, upgraded: undefined });
     });
     if (call.upgrade) {
-      up.once('upgrade', (answer, socket, head) => done({ kind: 'answered', answer, upgraded: { socket, head } }));
+      up.once('upgrade', (answer, socket, head) => {
+        socket.on('error', () => {}); // Its 'close' follows.
+        done({ kind: 'answered', answer, upgraded: { socket, head } });
+      });
     }
     if (call.sendBody === undefined) up.end();
   });

@@ -1,5 +1,3 @@
-import type { Route } from './parts.ts';
-
 /** Longest host name of the DNS, with room for a port. */
 const LONGEST_HOST = 253 + 6;
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -23,31 +21,4 @@ export function labelOf(host: string | undefined, domain: string): string | unde
   if (named.toLowerCase() !== domain) return undefined;
   const label = host.slice(0, dot).toLowerCase();
   return LABEL.test(label) ? label : undefined;
-}
-
-/** Every label that answers. A change replaces the whole table at once, so a request sees the old one or the new one. */
-export interface RouteTable {
-  resolve(label: string): Route | undefined;
-  /** Puts a new table in place; returns the deployments that no label leads to any more. */
-  swap(routes: Iterable<Route>): string[];
-}
-
-/** An empty table: every lookup is one step, a sleeping app costs its entry alone. */
-export function createRouteTable(): RouteTable {
-  let table = new Map<string, Route>();
-  return {
-    resolve: (label) => table.get(label),
-    swap(routes) {
-      const next = new Map<string, Route>();
-      const named = new Set<string>();
-      for (const route of routes) {
-        next.set(route.label, route);
-        named.add(route.deployment);
-      }
-      const dropped = new Set<string>();
-      for (const { deployment } of table.values()) if (!named.has(deployment)) dropped.add(deployment);
-      table = next;
-      return [...dropped];
-    },
-  };
 }

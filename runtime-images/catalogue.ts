@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { ThawError } from '../platform/errors.ts';
 import { type Artifact, definitionHash, type Recipe, readArtifact } from './cache/artifact.ts';
-import { IMAGE_NAMES, type ImageName } from './images.ts';
+import { IMAGE_NAMES, IMAGES, type ImageName } from './images.ts';
 import { AGENT_SOURCE, planImages } from './plan.ts';
 
 /** One runtime image on disk. */
@@ -12,6 +12,8 @@ export interface CatalogueImage {
   hash: string;
   /** Size that the guest sees. */
   sizeBytes: number;
+  /** Commands to run once after a boot, before it is frozen. */
+  warm: readonly (readonly string[])[];
 }
 
 /** Everything that VMs start from. */
@@ -55,7 +57,7 @@ export async function catalogueFrom(
   for (const name of IMAGE_NAMES) {
     const disk = await get(plan.disks[name]);
     const path = disk.path('ext4');
-    images[name] = { path, hash: disk.hash, sizeBytes: (await stat(path)).size };
+    images[name] = { path, hash: disk.hash, sizeBytes: (await stat(path)).size, warm: IMAGES[name].warm };
   }
   return {
     kernel: { path: kernel.path('vmlinux'), release: kernel.facts.release ?? '', hash: kernel.hash },

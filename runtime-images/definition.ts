@@ -41,6 +41,11 @@ export interface ImageDefinition {
   addons: readonly NativeAddon[];
   files: readonly ImageFile[];
   links: readonly ImageLink[];
+  /**
+   * Commands that are run once after a boot, before the image is frozen: what they
+   * read from disk is then in memory in every clone. No part of the disk.
+   */
+  warm: readonly (readonly string[])[];
   /** Size that the guest sees; the file is sparse. */
   diskBytes: number;
 }

@@ -23,7 +23,12 @@ export interface RunOptions {
 export async function run(program: string, args: string[], options: RunOptions): Promise<string> {
   options.signal.throwIfAborted();
   const variables = Object.entries({ LC_ALL: 'C', ...options.env }).map(([name, value]) => `${name}=${value}`);
-  const child = spawn('env', [...variables, program, ...args], { cwd: options.cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn('env', [...variables, program, ...args], {
+    cwd: options.cwd,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // A process group of its own, to be stopped as a whole: mmdebstrap leaves it to its children to hear a signal.
+    detached: true,
+  });
   const output: Buffer[] = [];
   let tail = '';
   child.stdout.on('data', (chunk: Buffer) => output.push(chunk));
@@ -32,7 +37,10 @@ export async function run(program: string, args: string[], options: RunOptions):
   });
   const ended = Promise.withResolvers<number | null>();
   // It may have mounts to undo, so its end is awaited also when it is told to stop.
-  const stop = () => child.kill();
+  const stop = () => {
+    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null)
+      process.kill(-child.pid, 'SIGTERM');
+  };
   options.signal.addEventListener('abort', stop, { once: true });
   child.once('error', ended.reject);
   child.once('close', ended.resolve);

@@ -32,9 +32,7 @@ export interface BuiltFunction {
 
 /** Reads what the build program says, passes on what is for people, and keeps the outcome. */
 export class BuildOutput {
-  readonly #stdout: LineSplitter;
-  readonly #stderr: LineSplitter;
-  readonly #errors: string[] = [];
+  readonly #lines = new LineSplitter((text) => this.#read(text));
   readonly #report: Report;
   #built: BuiltFunction | undefined;
   #failed: { message: string; hint?: string | undefined; output: string[] } | undefined;
@@ -42,32 +40,25 @@ export class BuildOutput {
 
   constructor(report: Report) {
     this.#report = report;
-    this.#stdout = new LineSplitter((text) => this.#read(text));
-    this.#stderr = new LineSplitter((text) => {
-      this.#errors.push(text);
-      if (this.#errors.length > 100) this.#errors.shift();
-    });
   }
 
-  push(stream: 'stdout' | 'stderr', data: Uint8Array): void {
-    (stream === 'stdout' ? this.#stdout : this.#stderr).push(data);
+  push(data: Uint8Array): void {
+    this.#lines.push(data);
   }
 
   /**
-   * The outcome, once the program has ended.
+   * The outcome, once the program has said all.
    *
-   * @param ending how it ended, for when it said nothing: `exit code 1`
    * @throws ThawError `build_failed`
    */
-  outcome(ending: string): BuiltFunction {
-    this.#stdout.end();
-    this.#stderr.end();
+  outcome(): BuiltFunction {
+    this.#lines.end();
     if (this.#failed) {
       const { message, hint, output } = this.#failed;
       throw buildFailed(message, output, hint === undefined ? {} : { hint: plainLine(hint) });
     }
     if (this.#built) return { entry: this.#built.entry, name: plainLine(this.#built.name) };
-    throw buildFailed(`The build ended without a result (${ending}).`, this.#errors, {
+    throw buildFailed('The build ended in the middle.', [], {
       hint: 'Most often it ran out of memory: depend on fewer or smaller packages.',
     });
   }

@@ -2,11 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { normalize, sep } from 'node:path';
 import { type App, type Deployment, PRODUCTION_BRANCH } from '../../platform/control/contract.ts';
 import { ThawError, toThawError } from '../../platform/errors.ts';
-import type { AppLock } from '../app-lock.ts';
-import type { BuildParts, Report } from '../contract.ts';
+import type { Report } from '../contract.ts';
 import { ANOTHER_IS_RUNNING, releaseOf } from '../deploy.ts';
+import type { PipelineParts } from '../parts.ts';
 import { discard, prepare } from '../prepare.ts';
-import type { Queue } from '../queue.ts';
 import { archive, git } from './git.ts';
 import { NO_OBJECT, type RefUpdate } from './hook-protocol.ts';
 import type { Repositories } from './repositories.ts';
@@ -17,10 +16,8 @@ const TAGS = 'refs/tags/';
 const MOST_BRANCHES = 10;
 const BROKEN_OFF = 'The push was broken off before git had taken it.';
 
-export interface PushParts extends BuildParts {
+export interface PushParts extends PipelineParts {
   repositories: Repositories;
-  lock: AppLock;
-  queue: Queue;
 }
 
 /**
@@ -103,13 +100,13 @@ export class Push {
     report: Report,
     signal: AbortSignal,
   ): Promise<void> {
-    const { repositories, queue } = this.#parts;
+    const { repositories } = this.#parts;
     const where = { cwd: repositories.path(this.#app.id), quarantine, signal };
     await git(['cat-file', 'commit', commit], where).catch((cause: unknown) => {
       throw new ThawError('invalid_input', `What was pushed to ${branch} is no commit.`, { cause });
     });
     const request = { app: this.#app, branch, commit, source: () => archive(commit, where) };
-    this.#ready.push(await prepare(this.#parts, queue, request, report, signal));
+    this.#ready.push(await prepare(this.#parts, request, report, signal));
   }
 
   /** The refs may have moved while this push waited for its turn; git would find out only after the build. */

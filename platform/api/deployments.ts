@@ -54,10 +54,11 @@ export function deploymentRoutes(parts: ApiParts): Api {
       if (c.req.header('content-type') !== TAR) {
         throw new ThawError('invalid_input', `The body has to be a tar, sent with \`Content-Type: ${TAR}\`.`);
       }
-      if (c.req.raw.body === null) throw new ThawError('invalid_input', 'The body is empty; it has to be a tar.');
+      if (c.req.raw.body === null || c.req.header('content-length') === '0')
+        throw new ThawError('invalid_input', 'The body is empty; it has to be a tar.');
       // Before the stream begins, so that a name that is taken has a status of its own.
       const app = await control.apps.ensure(c.req.valid('param').app, principal);
-      const source = upload(c.req.raw.body, maxSourceBytes);
+      const { source, drain } = upload(c.req.raw.body, maxSourceBytes);
       const { branch } = c.req.valid('query');
       const request = { app: app.name, branch, commit: null, source, principal };
       return ndjson(c, {
@@ -65,6 +66,7 @@ export function deploymentRoutes(parts: ApiParts): Api {
         closing,
         produce: (signal) => deployEvents(parts.deploy, request, signal, shownDeployment),
         failed: (error) => ({ type: 'failed', ...error.toBody() }),
+        beforeEnd: drain,
       });
     });
 }

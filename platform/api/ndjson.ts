@@ -4,6 +4,12 @@ import type { Log } from '../log.ts';
 import type { ApiEnv } from './environment.ts';
 import { logError } from './error-answer.ts';
 
+/**
+ * After this time without a value an empty line is sent. Clients give up on a connection that says nothing for
+ * minutes (Node's `fetch` after five), proxies on the way sooner; a log and an install may well be quiet for longer.
+ */
+const QUIET_MS = 20_000;
+
 export interface NdjsonOptions<Value> {
   log: Log;
   /** Fires when the server closes. */
@@ -12,9 +18,13 @@ export interface NdjsonOptions<Value> {
   produce(signal: AbortSignal): AsyncIterable<Value>;
   /** The last line of a stream that broke off: the status has been sent long before. */
   failed(error: ThawError): unknown;
+  /** Milliseconds without a value after which an empty line is sent; default 20 s. */
+  quietMs?: number;
+  /** What has to happen between the last line and the end of the answer. */
+  beforeEnd?(): Promise<void>;
 }
 
-/** Answers with one JSON value a line, each sent as it comes and no faster than the client reads. */
+/** Answers with one JSON value a line, each sent as it comes and no faster than the client reads; empty lines mean nothing. */
 export function ndjson<Value>(c: Context<ApiEnv>, options: NdjsonOptions<Value>): Response {
   const gone = new AbortController();
   const signals = [c.req.raw.signal, gone.signal, options.closing];
@@ -22,30 +32,48 @@ export function ndjson<Value>(c: Context<ApiEnv>, options: NdjsonOptions<Value>)
   const values = options.produce(signal)[Symbol.asyncIterator]();
   const encoder = new TextEncoder();
   const line = (value: unknown) => encoder.encode(`${JSON.stringify(value)}\n`);
+  /** The next value, while it is waited for. */
+  let coming: Promise<IteratorResult<Value>> | undefined;
 
   const body = new ReadableStream<Uint8Array>(
     {
       async pull(stream) {
         try {
-          const { done, value } = await values.next();
-          if (done === true) stream.close();
-          else stream.enqueue(line(value));
+          coming ??= values.next();
+          const next = await unlessQuiet(coming, options.quietMs ?? QUIET_MS);
+          if (next === undefined) return stream.enqueue(encoder.encode('\n'));
+          coming = undefined;
+          if (next.done !== true) return stream.enqueue(line(next.value));
         } catch (cause) {
           // Nobody reads any more.
           if (gone.signal.aborted || c.req.raw.signal.aborted) return;
           const error = toThawError(cause);
           logError(options.log, error, c);
           stream.enqueue(line(options.failed(error)));
-          stream.close();
         }
+        await options.beforeEnd?.();
+        if (!gone.signal.aborted) stream.close();
       },
       async cancel(reason) {
         gone.abort(reason);
-        await values.return?.();
+        await Promise.resolve(values.return?.()).catch((cause: unknown) =>
+          logError(options.log, toThawError(cause), c),
+        );
       },
     },
     // Nothing is produced ahead of the reader.
     { highWaterMark: 0 },
   );
   return c.body(body, 200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
+}
+
+/** What `coming` resolves to, or undefined when that takes longer than `ms`. */
+async function unlessQuiet<T>(coming: Promise<T>, ms: number): Promise<T | undefined> {
+  const quiet = Promise.withResolvers<undefined>();
+  const timer = setTimeout(quiet.resolve, ms, undefined);
+  try {
+    return await Promise.race([coming, quiet.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -1,14 +1,29 @@
 import { ThawError } from '../errors.ts';
 
-/**
- * The bytes of a request's body, as they come.
- *
- * @throws ThawError `too_large` past `maxBytes`, `cancelled` when the client stops in the middle
- */
-export async function* upload(body: ReadableStream<Uint8Array>, maxBytes: number): AsyncGenerator<Uint8Array> {
+/** How long and how much of an upload that is no longer wanted is still taken, so that its sender hears the answer. */
+const DRAIN_MS = 10_000;
+const DRAIN_BYTES = 256 * 1024 * 1024;
+
+export interface Upload {
+  /**
+   * The bytes as they come. Read once.
+   *
+   * @throws ThawError `too_large` past the limit, `cancelled` when the client stops in the middle
+   */
+  source: AsyncIterable<Uint8Array>;
+  /**
+   * Takes what was not read, and drops it. A connection that is closed over bytes not yet read is reset, and the
+   * answer is lost with it (RFC 9112, section 9.6).
+   */
+  drain(): Promise<void>;
+}
+
+/** The body of a request, of which at most `maxBytes` are wanted. */
+export function upload(body: ReadableStream<Uint8Array>, maxBytes: number): Upload {
   const reader = body.getReader();
-  let bytes = 0;
-  try {
+
+  async function* source(): AsyncGenerator<Uint8Array> {
+    let bytes = 0;
     for (;;) {
       const { done, value } = await read(reader);
       if (done) return;
@@ -20,9 +35,25 @@ export async function* upload(body: ReadableStream<Uint8Array>, maxBytes: number
       }
       yield value;
     }
-  } finally {
-    await reader.cancel().catch(() => {});
   }
+
+  async function drain(): Promise<void> {
+    const enough = setTimeout(() => reader.cancel().catch(() => {}), DRAIN_MS);
+    try {
+      for (let bytes = 0; bytes < DRAIN_BYTES; ) {
+        const { done, value } = await reader.read();
+        if (done) return;
+        bytes += value.byteLength;
+      }
+      await reader.cancel();
+    } catch {
+      // The client is gone: there is nobody left to hear the answer.
+    } finally {
+      clearTimeout(enough);
+    }
+  }
+
+  return { source: source(), drain };
 }
 
 async function read(reader: ReadableStreamDefaultReader<Uint8Array>) {

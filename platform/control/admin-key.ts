@@ -6,7 +6,7 @@ import type { Control } from './contract.ts';
 import { writeDurably } from './durable-file.ts';
 
 /** Name of the file in the data directory with the secret of an admin key, for the person at this machine. */
-export const ADMIN_KEY_FILE = 'admin.key';
+const ADMIN_KEY_FILE = 'admin.key';
 const OWNER_ONLY = 0o600;
 
 /**

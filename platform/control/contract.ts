@@ -159,7 +159,7 @@ export interface Control extends AsyncDisposable {
   };
   /** Every label that answers now, for the edge's table: read at the start, then after each change. */
   routes(): Promise<RouteEntry[]>;
-  /** Calls back after each committed change that moves a label. Returns the unsubscriber. */
+  /** Calls back after each committed change of the routes. Returns the unsubscriber. */
   onRoutesChanged(listener: () => void): () => void;
   artifacts: {
     /** Keeps the built artifact (a tar) of a deployment: written beside, synced, renamed. */

@@ -3,7 +3,7 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** Ending of files that were never finished; what still has it at the next start is waste. */
-export const UNFINISHED = '.part';
+const UNFINISHED = '.part';
 
 /**
  * Writes a file so that it is there whole or not at all, also after a power cut: beside, synced, renamed, and the

@@ -5,7 +5,7 @@ import { PRODUCTION_BRANCH } from './contract.ts';
 /** Longest DNS label: RFC 1035, section 2.3.4. */
 const LABEL_MAX = 63;
 /** Leaves 21 characters of a label for the branch or deployment in front of `--<app>`. */
-export const NAME_MAX = 40;
+const NAME_MAX = 40;
 const BRANCH_MAX = 200;
 const KEY_NAME_MAX = 100;
 const HASH_LENGTH = 8;

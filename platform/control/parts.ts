@@ -8,6 +8,6 @@ export interface ControlParts {
   log: Log;
   clock: () => Date;
   random: Random;
-  /** To be called after each committed change that moves a label. */
+  /** To be called after each committed change of the routes. */
   routesChanged: () => void;
 }

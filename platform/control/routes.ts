@@ -35,7 +35,7 @@ export async function readRoutes(db: Database): Promise<RouteEntry[]> {
   );
 }
 
-/** Tells those who asked that some label moved. */
+/** Tells those who asked that the routes changed. */
 export interface RouteChanges {
   onRoutesChanged: Control['onRoutesChanged'];
   routesChanged(): void;

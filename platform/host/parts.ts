@@ -2,11 +2,20 @@ import type { Log } from '../log.ts';
 import type { RuntimeName } from './contract.ts';
 import type { Vmm } from './vmm/contract.ts';
 
+export interface RuntimeImage {
+  /** Raw root disk, never written to. */
+  path: string;
+  hash: string;
+  sizeBytes: number;
+  /** Commands run once after a boot, before it is frozen: what they read is in memory in every clone. */
+  warm: readonly (readonly string[])[];
+}
+
 /** The kernel and the root disks that VMs start from; absolute paths of this host. */
 export interface ImageSet {
   kernel: { path: string; release: string; commandLine: string };
   initramfs: { path: string; hash: string };
-  images: Partial<Record<RuntimeName, { path: string; hash: string; sizeBytes: number }>>;
+  images: Partial<Record<RuntimeName, RuntimeImage>>;
   agent: { version: string; hash: string };
 }
 

@@ -20,5 +20,6 @@ export const base: ImageDefinition = {
     { path: '/etc/machine-id', text: '' },
   ],
   links: [],
+  warm: [],
   diskBytes: 4 * GIB,
 };

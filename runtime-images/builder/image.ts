@@ -32,5 +32,6 @@ export const builder: ImageDefinition = {
     // The program itself: the package's own script would start Node to start it.
     { path: '/usr/local/bin/esbuild', target: '../lib/node_modules/@esbuild/linux-x64/bin/esbuild' },
   ],
+  warm: [...node.warm, ['npm', '--version'], ['esbuild', '--version'], ['git', '--version']],
   diskBytes: 8 * 1024 ** 3,
 };

@@ -1,6 +1,6 @@
 import { ThawError } from '../../platform/errors.ts';
 import { run } from '../run.ts';
-import { debianSources, hasDebianKeyring } from './sources.ts';
+import { DEBIAN_KEYRING, debianSources, hasDebianKeyring } from './sources.ts';
 
 /** Debian release of every image and of the guests' kernel, whatever the host runs. */
 export const SUITE = 'bookworm';
@@ -45,6 +45,9 @@ export async function bootstrap({ variant, packages, hooks = [], target, format,
     `--variant=${variant}`,
     `--format=${format}`,
     '--architectures=amd64',
+    // Named here, so that it need not be one that the host's apt trusts.
+    `--keyring=${DEBIAN_KEYRING}`,
+    '--skip=check/signed-by',
     `--include=${packages.join(',')}`,
     ...LEFT_OUT.map((path) => `--dpkgopt=path-exclude=${path}`),
     ...LEFT_IN.map((path) => `--dpkgopt=path-include=${path}`),
@@ -56,5 +59,6 @@ export async function bootstrap({ variant, packages, hooks = [], target, format,
     target,
     ...lines,
   ];
-  await run('mmdebstrap', args, { signal, env: { SOURCE_DATE_EPOCH } });
+  // It unpacks several hundred MB, for which /tmp may be too small where it is memory.
+  await run('mmdebstrap', args, { signal, env: { SOURCE_DATE_EPOCH, TMPDIR: '/var/tmp' } });
 }

@@ -13,7 +13,8 @@ const WITHOUT = ['^has_journal', '^metadata_csum', '^resize_inode'];
 /**
  * Packs a directory tree into a sparse ext4 disk image.
  *
- * Equal trees give equal images: identifiers are derived from the name, times are fixed.
+ * Its identifiers are derived from the name and its own times are fixed, so that two
+ * builds differ in nothing but the times at which their inodes were last changed.
  *
  * @param name label of the file system, at most 16 bytes
  * @param bytes size that the guest sees

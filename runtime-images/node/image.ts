@@ -2,6 +2,15 @@ import { fileURLToPath } from 'node:url';
 import { base } from '../base/image.ts';
 import type { ImageDefinition } from '../definition.ts';
 
+/** Reads the parts of Node that a server needs: HTTP, web streams, crypto, ES modules. */
+const TOUCH = `
+  import { createServer } from 'node:http';
+  import { randomUUID } from 'node:crypto';
+  const server = createServer((_, answer) => answer.end(randomUUID())).listen(0, async () => {
+    await new Response((await fetch('http://127.0.0.1:' + server.address().port)).body).text();
+    server.close();
+  });`;
+
 /** Runs JavaScript. */
 export const node: ImageDefinition = {
   name: 'node',
@@ -20,5 +29,6 @@ export const node: ImageDefinition = {
   ],
   files: [],
   links: [],
+  warm: [['node', '--input-type=module', '--eval', TOUCH]],
   diskBytes: base.diskBytes,
 };

@@ -105,7 +105,9 @@ describe('streams', () => {
 
   test('a client that goes while it is sending ends the build', async () => {
     const ended = Promise.withResolvers<unknown>();
+    const reading = Promise.withResolvers<void>();
     api.parts.deploy = async (request) => {
+      reading.resolve();
       await release(request).catch((error: unknown) => {
         ended.resolve(error);
         throw error;
@@ -113,14 +115,15 @@ describe('streams', () => {
       throw new Error('the upload seemed whole');
     };
     const client = new AbortController();
+    // Fetch goes on pulling from a body after it was aborted: this one has to end by itself.
     const sending = new ReadableStream({
-      async pull(stream) {
+      start(stream) {
+        client.signal.addEventListener('abort', () => stream.error(client.signal.reason));
         stream.enqueue(new Uint8Array(1000));
-        await new Promise((resolve) => setTimeout(resolve, 5));
       },
     });
     const answer = post('half', client.signal, sending).catch(() => {});
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await reading.promise;
     client.abort();
     await answer;
     assert.equal(((await ended.promise) as ThawError).code, 'cancelled');
@@ -131,16 +134,20 @@ describe('streams', () => {
       await release(request);
       throw new Error('the limit did not hold');
     };
-    const body = new Blob([new Uint8Array(1024 * 1024 + 1)]).stream();
-    const { json } = await api.call('POST', '/v1/apps/large/deployments', { body, headers: TAR });
-    assert.equal(json.at(-1).error.code, 'too_large');
+    for (const bytes of [1024 * 1024 + 1, 20 * 1024 * 1024]) {
+      const body = new Blob([new Uint8Array(bytes)]).stream();
+      const { json } = await api.call('POST', '/v1/apps/large/deployments', { body, headers: TAR });
+      assert.equal(json.at(-1).error.code, 'too_large');
+    }
   });
 
   test('a build that fails before it read the upload still tells why', async () => {
     api.parts.deploy = () => Promise.reject(new ThawError('build_failed', 'No place for this.'));
-    const body = new Blob([new Uint8Array(900_000)]).stream();
-    const { json } = await api.call('POST', '/v1/apps/early/deployments', { body, headers: TAR });
-    assert.deepEqual(json, [{ type: 'failed', error: { code: 'build_failed', message: 'No place for this.' } }]);
+    for (const bytes of [900_000, 20_000_000]) {
+      const body = new Blob([new Uint8Array(bytes)]).stream();
+      const { json } = await api.call('POST', '/v1/apps/early/deployments', { body, headers: TAR });
+      assert.deepEqual(json, [{ type: 'failed', error: { code: 'build_failed', message: 'No place for this.' } }]);
+    }
   });
 
   test('what is wrong before the stream begins has its status', async () => {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,8 +9,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { ThawError } from '../../platform/errors.ts';
 import type {
-  ExecEvent,
-  ExecRequest,
   GuestLogLine,
   Host,
   Listening,
@@ -32,19 +30,25 @@ interface Machine {
   vm: Vm;
   root: string;
   process?: ChildProcess;
+  /** What was started, and the port that it was seen listening on: enough to start it again. */
+  started?: ProcessRequest;
+  port?: number;
   logs: GuestLogLine[];
 }
 
 /**
  * A host whose VMs are directories and processes of this machine: git, the pipeline and the guest programs run for real and fast.
- * It isolates nothing and a template of it cannot be thawed again; the tests with real VMs are elsewhere.
+ * A template is the directory, and thawing one starts its process anew. It isolates nothing; the tests with real VMs are elsewhere.
  */
 export class ProcessHost implements AsyncDisposable {
   readonly machines = new Map<string, Machine>();
   readonly frozen = new Map<string, Template>();
+  readonly #images = new Map<string, Pick<Machine, 'root' | 'started' | 'port'>>();
   /** Waited for before each builder starts; a test sets it to hold a build. */
   gate: Promise<unknown> = Promise.resolve();
   builds = 0;
+  /** True while a build waits at the gate. */
+  holding = false;
   #count = 0;
 
   /** The part of the contract that builders use. */
@@ -70,6 +74,11 @@ export class ProcessHost implements AsyncDisposable {
     const root = await mkdtemp(join(tmpdir(), 'thaw-process-vm-'));
     this.machines.set(vm.id, { vm, root, logs: [] });
     await mkdir(join(root, 'app'));
+    const image = this.#images.get(request.template);
+    if (image === undefined) return vm;
+    await cp(image.root, root, { recursive: true });
+    if (image.started) await this.startProcess(vm.id, image.started);
+    if (image.port !== undefined) await this.waitListening(vm.id, image.port, 10_000);
     return vm;
   }
 
@@ -87,9 +96,12 @@ export class ProcessHost implements AsyncDisposable {
   }
 
   async freeze(id: string, { labels }: { labels: Record<string, string> }): Promise<Template> {
-    const { vm } = this.#machine(id);
-    await this.end(id);
+    const { vm, root, started, port } = this.#machine(id);
     const template: Template = { ...(await this.runtimeTemplate('node', vm.shape)), id: `t_${vm.id}`, labels };
+    const image = await mkdtemp(join(tmpdir(), 'thaw-process-template-'));
+    await cp(root, image, { recursive: true });
+    this.#images.set(template.id, { root: image, ...(started && { started }), ...(port && { port }) });
+    await this.end(id);
     this.frozen.set(template.id, template);
     return template;
   }
@@ -100,9 +112,13 @@ export class ProcessHost implements AsyncDisposable {
 
   async removeTemplate(id: string): Promise<void> {
     this.frozen.delete(id);
+    const image = this.#images.get(id);
+    this.#images.delete(id);
+    if (image) await rm(image.root, { recursive: true, force: true });
   }
 
   async putTree(id: string, path: string, tar: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void> {
+    if (path === '/app/src') await this.#pass(signal);
     const target = this.#inside(id, path);
     await mkdir(target, { recursive: true });
     const child = spawn('tar', ['-x', '-C', target, '--no-same-owner'], { stdio: ['pipe', 'ignore', 'ignore'] });
@@ -125,27 +141,11 @@ export class ProcessHost implements AsyncDisposable {
     yield* child.stdout;
   }
 
-  async *exec(id: string, request: ExecRequest, signal?: AbortSignal): AsyncGenerator<ExecEvent> {
-    signal?.throwIfAborted();
-    this.builds++;
-    const { promise: aborted, reject } = Promise.withResolvers<never>();
-    signal?.addEventListener('abort', () => reject(signal.reason));
-    await Promise.race([this.gate, aborted]);
-    const child = this.#spawn(id, request.argv, request.env ?? {}, request.cwd ?? '/app');
-    signal?.addEventListener('abort', () => child.kill('SIGKILL'));
-    const events: ExecEvent[] = [];
-    child.stdout?.on('data', (data) => events.push({ kind: 'stdout', data }));
-    child.stderr?.on('data', (data) => events.push({ kind: 'stderr', data }));
-    const [code, killed] = await once(child, 'close');
-    signal?.throwIfAborted();
-    yield* events;
-    yield { kind: 'exit', code, signal: killed, timedOut: false, truncated: false };
-  }
-
   async startProcess(id: string, request: ProcessRequest): Promise<void> {
     const machine = this.#machine(id);
     const child = this.#spawn(id, request.argv, request.env, request.cwd ?? '/app');
     machine.process = child;
+    machine.started = request;
     for (const stream of ['stdout', 'stderr'] as const) {
       const input = child[stream];
       if (!input) continue;
@@ -170,7 +170,10 @@ export class ProcessHost implements AsyncDisposable {
         ),
       ]);
       socket.destroy();
-      if (open) return { listening: true };
+      if (open) {
+        this.#machine(id).port = port;
+        return { listening: true };
+      }
       await sleep(10);
     }
     return { listening: false, timedOut: true };
@@ -184,6 +187,18 @@ export class ProcessHost implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const id of this.machines.keys()) await this.end(id);
+    for (const id of this.#images.keys()) await this.removeTemplate(id);
+  }
+
+  async #pass(signal: AbortSignal | undefined): Promise<void> {
+    this.builds++;
+    const { promise: aborted, reject } = Promise.withResolvers<never>();
+    signal?.throwIfAborted();
+    signal?.addEventListener('abort', () => reject(signal.reason));
+    this.holding = true;
+    await Promise.race([this.gate, aborted]).finally(() => {
+      this.holding = false;
+    });
   }
 
   #machine(id: string): Machine {

@@ -132,7 +132,7 @@ describe('git push', { concurrency: false }, () => {
     const held = Promise.withResolvers<void>();
     stand.host.gate = held.promise;
     const first = tree.start(['push', stand.remote('turns'), 'main']);
-    await until(() => stand.host.machines.size > 0);
+    await until(() => stand.host.holding);
     const second = tree.start(['push', stand.remote('turns'), 'side']);
     await second.seen(/Another push to this app is running; waiting/);
     held.resolve();
@@ -151,7 +151,7 @@ describe('git push', { concurrency: false }, () => {
     const held = Promise.withResolvers<void>();
     stand.host.gate = held.promise;
     const first = tree.start(['push', stand.remote('race'), 'main']);
-    await until(() => stand.host.machines.size > 0);
+    await until(() => stand.host.holding);
     const second = other.start(['push', '--force', stand.remote('race'), 'main']);
     await second.seen(/waiting/);
     held.resolve();
@@ -168,7 +168,7 @@ describe('git push', { concurrency: false }, () => {
     const held = Promise.withResolvers<void>();
     stand.host.gate = held.promise;
     const push = tree.start(['push', stand.remote('broken-off'), 'main']);
-    await until(() => stand.host.machines.size > 0);
+    await until(() => stand.host.holding);
     push.interrupt();
     await push.done;
     await until(() => stand.host.machines.size === 0);

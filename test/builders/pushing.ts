@@ -12,7 +12,7 @@ import type { Builders, BuildSettings } from '../../builders/contract.ts';
 import { openBuilders } from '../../builders/open.ts';
 import type { Control } from '../../platform/control/contract.ts';
 import { openControl } from '../../platform/control/open.ts';
-import { silentLog } from '../../platform/log.ts';
+import { createLog, silentLog } from '../../platform/log.ts';
 import { ProcessHost } from './process-host.ts';
 
 /** A real control plane, git room and HTTP server on loopback. */
@@ -71,7 +71,7 @@ async function start(data: string, host: ProcessHost, settings: Partial<BuildSet
     await openBuilders({
       host: host.asHost(),
       control,
-      log: silentLog(),
+      log: createLog(process.env.LOG ?? 'silent'),
       settings: {
         maxSourceBytes: 4 * 1024 * 1024,
         buildTimeoutMs: 60_000,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { functionRun } from '../../builders/function/run-spec.ts';
+import { functionRun } from '../../builders/function/runner.ts';
 import type { Control } from '../../platform/control/contract.ts';
 import { HELLO, openStand, type Stand, WorkTree } from './pushing.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, watch } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { openControl } from '../../platform/control/open.ts';
 import { silentLog } from '../../platform/log.ts';
 import { temporaryDirectory } from '../fixtures/control.ts';
+import { startPostgres } from '../fixtures/postgres.ts';
 
 const WRITER = fileURLToPath(new URL('../fixtures/acknowledging-writer.ts', import.meta.url));
 const ROUNDS = 3;
@@ -59,6 +60,39 @@ test('a second server on one data directory is refused, while the first one runs
   await assert.rejects(open(directory.path), { code: 'conflict' });
   await first[Symbol.asyncDispose]();
   await (await open(directory.path))[Symbol.asyncDispose]();
+});
+
+test('kill -9 while the database is being made leaves one that opens', async () => {
+  await using directory = await temporaryDirectory();
+  const made = join(directory.path, 'control');
+  for (const files of [1, 5, 15]) {
+    await rm(directory.path, { recursive: true, force: true });
+    await mkdir(made, { recursive: true });
+    const writer = spawn(process.execPath, [WRITER, directory.path, 'early'], { stdio: 'ignore' });
+    const gone = once(writer, 'exit');
+    const watching = AbortSignal.timeout(60_000);
+    let seen = 0;
+    for await (const _ of watch(made, { signal: watching })) {
+      seen += 1;
+      if (seen >= files) break;
+    }
+    writer.kill('SIGKILL');
+    await gone;
+    await using control = await open(directory.path);
+    assert.equal((await control.projects.list()).length, 1);
+  }
+});
+
+test('servers that start together on one Postgres make its tables once', async () => {
+  await using server = await startPostgres();
+  const databaseUrl = await server.database('together');
+  await using stack = new AsyncDisposableStack();
+  const starts = Array.from({ length: 3 }, async () => {
+    const directory = stack.use(await temporaryDirectory());
+    return stack.use(await openControl({ databaseUrl, dataDir: directory.path, log: silentLog() }));
+  });
+  const [first] = await Promise.all(starts);
+  assert.equal((await first?.projects.list())?.length, 1);
 });
 
 test('a database that cannot be reached is a clear error without the password', async () => {

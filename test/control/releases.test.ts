@@ -66,7 +66,7 @@ onBothDatabases('releases and routes', (at) => {
     await release(name, 'main', production);
     await release(name, 'feature-x', preview);
     const routes = (await at.control.routes()).filter((route) => route.app === name);
-    const common = { app: name, project: 'default', kind: 'web' } as const;
+    const common = { app: name, project: 'default', kind: 'web', template: 't_x', port: RUN.port } as const;
     assert.deepEqual(
       new Set(routes),
       new Set([
@@ -107,7 +107,7 @@ onBothDatabases('releases and routes', (at) => {
     assert.deepEqual(await at.control.releases.list(mine), []);
   });
 
-  test('listeners hear of each committed change that moves a label, and of nothing else', async () => {
+  test('listeners hear of each committed change of the routes, and of nothing else', async () => {
     let heard = 0;
     const stop = at.control.onRoutesChanged(() => {
       heard += 1;
@@ -123,7 +123,7 @@ onBothDatabases('releases and routes', (at) => {
     const name = await app();
     const id = await built(name, 'topic');
     assert.equal(await during(() => release(name, 'topic', id)), 1);
-    assert.equal(await during(() => at.control.deployments.rebaked(id, 't_y')), 0);
+    assert.equal(await during(() => at.control.deployments.rebaked(id, 't_y')), 1);
     assert.equal(await during(() => release(name, 'topic', 'd00000000000').catch(() => {})), 0);
     assert.equal(await during(() => at.control.releases.endBranch(name, 'topic')), 1);
     assert.equal(await during(() => at.control.releases.endBranch(name, 'topic')), 0);

@@ -38,7 +38,7 @@ test('requests whose end is a matter of opinion are refused, and what follows th
     `GET / HTTP/1.1\r\n${HOST}X-A: 1\nX-B: 2\r\n\r\n`,
     `GET / HTTP/1.1\r\n${HOST} folded: 1\r\nX: 1\r\n y\r\n\r\n`,
     `GET / HTTP/1.1\r\n${HOST}X-A: \u0000\r\n\r\n`,
-    `GET / HTTP/1.1\r\nHost: other.localhost\r\n${HOST}\r\n`,
+    `GET / HTTP/1.1\r\nHost: other.localhost\r\n${HOST}Connection: close\r\n\r\n`,
     `GET / HTTP/1.1\r\n\r\n`,
     `GET / HTTP/9.9\r\n${HOST}\r\n`,
     'nonsense\r\n\r\n',

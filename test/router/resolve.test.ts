@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createRouteTable, labelOf } from '../../router/resolve.ts';
+import { labelOf } from '../../router/resolve.ts';
+import { RouteTable } from '../../router/table.ts';
 import { routeTo } from './stand.ts';
 
 test('a host name of one label before the domain names that label, whatever its case, port or final dot', () => {
@@ -46,12 +47,12 @@ test('every other host name names nothing', () => {
   assert.equal(labelOf(undefined, 'localhost'), undefined);
 });
 
-test('a swap replaces the whole table and tells which deployments nothing leads to any more', () => {
-  const table = createRouteTable();
-  assert.deepEqual(table.swap([routeTo('a'), routeTo('b')]), []);
+test('a change replaces the whole table and tells which deployments nothing leads to any more', () => {
+  const table = new RouteTable();
+  assert.deepEqual(table.replace([routeTo('a'), routeTo('b')]), []);
   const preview = { ...routeTo('a--preview'), deployment: 'd-a' };
-  assert.deepEqual(table.swap([preview, routeTo('c')]), ['d-b']);
-  assert.equal(table.resolve('a'), undefined);
-  assert.equal(table.resolve('a--preview')?.deployment, 'd-a');
-  assert.equal(table.resolve('constructor'), undefined);
+  assert.deepEqual(table.replace([preview, routeTo('c')]), ['d-b']);
+  assert.equal(table.get('a'), undefined);
+  assert.equal(table.get('a--preview')?.deployment, 'd-a');
+  assert.equal(table.get('constructor'), undefined);
 });

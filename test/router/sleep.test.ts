@@ -74,7 +74,7 @@ test('a drained deployment answers what it has begun, then ends', async () => {
   });
   const answer = ask({ port: stand.port });
   await until(() => stand.edge.instances()[0]?.requests === 1);
-  for (const deployment of stand.table.swap([])) stand.edge.drain(deployment);
+  for (const deployment of stand.table.replace([])) stand.edge.drain(deployment);
   assert.equal((await ask({ port: stand.port })).status, 404);
   assert.deepEqual(stand.ended, []);
   finish.resolve();
@@ -111,7 +111,7 @@ test('an instance that ran before the edge did answers without a thaw, and goes 
 
 test('a thousand sleeping apps cost their entries in the table alone', async () => {
   await using stand = await openStand({ app: hello });
-  stand.table.swap(Array.from({ length: 1000 }, (_, n) => routeTo(`app${n}`, { idleMs: 20 })));
+  stand.table.replace(Array.from({ length: 1000 }, (_, n) => routeTo(`app${n}`, { idleMs: 20 })));
   const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
   const before = timers();
   assert.equal((await ask({ port: stand.port, host: 'app500.localhost' })).status, 200);

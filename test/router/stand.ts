@@ -4,7 +4,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { silentLog } from '../../platform/log.ts';
 import { type Edge, openEdge } from '../../router/edge.ts';
 import type { EdgeParts, Instance, Limits, Route } from '../../router/parts.ts';
-import { createRouteTable, type RouteTable } from '../../router/resolve.ts';
+import { RouteTable } from '../../router/table.ts';
 
 /** An edge on loopback; each of its instances is a real HTTP server on a port of its own. */
 export interface Stand extends AsyncDisposable {
@@ -66,8 +66,8 @@ export async function startInstance(id: string, server: Server): Promise<Instanc
 
 /** Opens a stand with one app, `shop`, at shop.localhost. */
 export async function openStand(options: StandOptions): Promise<Stand> {
-  const table = createRouteTable();
-  table.swap([routeTo('shop', options.limits)]);
+  const table = new RouteTable();
+  table.replace([routeTo('shop', options.limits)]);
   const servers = new Map<string, Server>();
   let attempts = 0;
   const stop = (id: string) => {
@@ -78,7 +78,7 @@ export async function openStand(options: StandOptions): Promise<Stand> {
     return server;
   };
   const parts: EdgeParts = {
-    resolve: (label) => table.resolve(label),
+    resolve: (label) => table.get(label),
     async thaw(_route, signal) {
       attempts += 1;
       signal.addEventListener('abort', () => {

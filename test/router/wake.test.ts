@@ -30,7 +30,7 @@ test('an instance that went on from its own snapshot is called resumed', async (
 
 test('twenty sleeping apps woken at once each get their own instance and answer', async () => {
   await using stand = await openStand({ app: (instance) => (req, res) => res.end(`${req.headers.host} ${instance}`) });
-  stand.table.swap(Array.from({ length: 20 }, (_, n) => routeTo(`app${n}`)));
+  stand.table.replace(Array.from({ length: 20 }, (_, n) => routeTo(`app${n}`)));
   const answers = await Promise.all(
     Array.from({ length: 20 }, (_, n) => ask({ port: stand.port, host: `app${n}.localhost` })),
   );

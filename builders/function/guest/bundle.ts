@@ -3,7 +3,7 @@ import { dirname, extname, join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { BuildFailure, BuildOptions, BuildResult, Loader, Message, Plugin } from 'esbuild';
 import { isInside, real } from './inside.ts';
-import { Failed, output } from './say.ts';
+import { Failed, type Tell } from './say.ts';
 
 type Esbuild = typeof import('esbuild');
 
@@ -18,6 +18,7 @@ export interface BundleOptions {
   runtimeRoot: string;
   /** The bundler, as it lies in the builder image. */
   esbuild: Esbuild;
+  tell: Tell;
 }
 
 /** Files that speak of their own place. */
@@ -46,7 +47,8 @@ export async function bundle(options: BundleOptions): Promise<string> {
   await refuseOutside(root, Object.keys(result.metafile.inputs));
   const movers = await movedFiles(options, Object.keys(result.metafile.inputs));
   if (movers.length > 0) result = await build(options, out, [ownPlaces(options, movers)]);
-  for (const line of await lines(options.esbuild, result.warnings.slice(0, MOST_WARNINGS), 'warning')) output(line);
+  for (const line of await lines(options.esbuild, result.warnings.slice(0, MOST_WARNINGS), 'warning'))
+    options.tell({ output: line });
   return out;
 }
 

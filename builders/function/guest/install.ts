@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { run } from './command.ts';
 import { exists } from './inside.ts';
 import { type PackageJson, packageNames } from './package-json.ts';
-import { Failed, say } from './say.ts';
+import { Failed, type Tell } from './say.ts';
 
 const QUIET = ['--no-audit', '--no-fund', '--no-progress', '--no-update-notifier', '--loglevel=error'];
 
@@ -17,30 +17,30 @@ export interface Installed {
  * `devDependencies` are left out, because they are mostly tools and the bundler needs no types; `installOmitted` fetches
  * them when an import turns out to need one.
  */
-export async function install(root: string, packageJson: PackageJson | undefined): Promise<Installed> {
+export async function install(root: string, packageJson: PackageJson | undefined, tell: Tell): Promise<Installed> {
   const wanted = ['dependencies', 'optionalDependencies', 'workspaces'].some((member) => {
     const value = packageJson?.[member];
     return Array.isArray(value) ? value.length > 0 : packageNames(packageJson, member).length > 0;
   });
   const omitted = packageNames(packageJson, 'devDependencies');
-  if (wanted) await npm(root, ['--omit=dev']);
+  if (wanted) await npm(root, ['--omit=dev'], tell);
   return { omitted };
 }
 
 /** Installs the `devDependencies` too. */
-export async function installOmitted(root: string): Promise<void> {
-  await npm(root, ['--include=dev']);
+export async function installOmitted(root: string, tell: Tell): Promise<void> {
+  await npm(root, ['--include=dev'], tell);
 }
 
-async function npm(root: string, flags: string[]): Promise<void> {
+async function npm(root: string, flags: string[], tell: Tell): Promise<void> {
   const locked = (await exists(join(root, 'package-lock.json'))) || (await exists(join(root, 'npm-shrinkwrap.json')));
   const command = locked ? 'ci' : 'install';
   for (const other of ['yarn.lock', 'pnpm-lock.yaml', 'bun.lock']) {
     if (!locked && (await exists(join(root, other))))
-      say(`${other} is not read: npm chooses the versions. A package-lock.json would fix them.`);
+      tell({ say: `${other} is not read: npm chooses the versions. A package-lock.json would fix them.` });
   }
-  say(`Installing dependencies (npm ${command})`);
-  const { code, tail } = await run(['npm', command, ...flags, ...QUIET], root);
+  tell({ say: `Installing dependencies (npm ${command})` });
+  const { code, tail } = await run(['npm', command, ...flags, ...QUIET], root, tell);
   if (code !== 0)
     throw new Failed(`Installing the dependencies failed: npm ${command} ended with code ${code}.`, { output: tail });
 }

@@ -1,58 +1,59 @@
 /*
- * Builds a function inside a builder VM:
+ * Builds functions inside a builder VM:
  *
- *   node build.mjs <tree> <runtime root> <module path of esbuild>
+ *   node build.mjs <port> <module path of esbuild>
  *
- * Checks the tree, finds the function in it, installs its packages, bundles it, and leaves in the tree what has to be
- * there when it runs: the bundle, and the repository's other files beside it, because code reads them by relative URL.
+ *   POST / {"tree", "runtimeRoot", "env"}   -> 200, lines as in say.ts
+ *
+ * `env` is added to the environment of the tools that the build runs. One VM builds one tree; it is frozen when this
+ * program listens and the bundler has run once, so that neither has to be started for a push.
  */
-import { mkdir, realpath, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { json } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
-import { type BundleOptions, bundle, Unresolved } from './bundle.ts';
-import { findEntry } from './entry.ts';
-import { exists, refuseLinksOut } from './inside.ts';
-import { install, installOmitted } from './install.ts';
-import { keptPackages } from './native.ts';
-import { readPackageJson } from './package-json.ts';
-import { built, Failed, failed, say } from './say.ts';
+import { type BuildOptions, build } from './build.ts';
+import { Failed, type Line } from './say.ts';
 
-const [, , tree = '', runtimeRoot = '', bundler = ''] = process.argv;
-try {
-  await main(await realpath(tree));
-} catch (error) {
-  failed(
-    error instanceof Failed ? error : new Failed(`The build broke: ${error instanceof Error ? error.message : error}`),
-  );
-  process.exitCode = 1;
+interface Order {
+  tree: string;
+  runtimeRoot: string;
+  env: Record<string, string>;
 }
 
-async function main(root: string): Promise<void> {
-  await refuseLinksOut(root);
-  const packageJson = await readPackageJson(root);
-  const entry = await findEntry(root, packageJson);
-  say(`Detected: function (${entry})`);
-  const { omitted } = await install(root, packageJson);
+const [, , port = '', bundler = ''] = process.argv;
+const esbuild: BuildOptions['esbuild'] = await import(pathToFileURL(bundler).href);
+await rehearse();
 
-  say('Bundling');
-  const kept = await keptPackages(root, packageJson);
-  const esbuild: BundleOptions['esbuild'] = await import(pathToFileURL(bundler).href);
-  const options = { root, entry, external: kept.names, runtimeRoot, esbuild };
-  const out = await bundle(options).catch(async (error: unknown) => {
-    const left = error instanceof Unresolved ? error.packages.filter((name) => omitted.includes(name)) : [];
-    if (left.length === 0) throw error;
-    say(`The code imports ${left.join(', ')} from devDependencies`);
-    await installOmitted(root);
-    return bundle(options);
-  });
-
-  const packages = join(root, 'node_modules');
-  const aside = join(dirname(root), 'installed-packages');
-  if (await exists(packages)) {
-    await rename(packages, aside);
-    if (kept.names.length > 0) await mkdir(packages);
-    await kept.move(aside, packages);
+createServer(async (request, response) => {
+  const tell = (line: Line) => void response.write(`${JSON.stringify(line)}\n`);
+  try {
+    const { tree, runtimeRoot, env } = await orderOf(request);
+    Object.assign(process.env, env);
+    response.writeHead(200).flushHeaders();
+    tell({ built: await build({ tree, runtimeRoot, esbuild, tell }) });
+  } catch (caught) {
+    const text = caught instanceof Error ? caught.message : String(caught);
+    const { message, hint, output } = caught instanceof Failed ? caught : new Failed(`The build broke: ${text}`);
+    tell({ failed: { message, hint, output } });
   }
-  await rm(join(root, '.git'), { recursive: true, force: true });
-  built({ entry: out, name: entry });
+  response.end();
+}).listen(Number(port), '0.0.0.0');
+
+async function orderOf(request: IncomingMessage): Promise<Order> {
+  return (await json(request)) as Order;
+}
+
+/** Builds something small: what the next build needs is then in memory, compiled and running. */
+async function rehearse(): Promise<void> {
+  const tree = await mkdtemp(join(tmpdir(), 'rehearsal-'));
+  await writeFile(
+    join(tree, 'index.ts'),
+    "import { name } from './package.json';\nexport default (): string => name;\n",
+  );
+  await writeFile(join(tree, 'package.json'), '{"name":"rehearsal"}');
+  await build({ tree, runtimeRoot: '/app', esbuild, tell: () => {} });
+  await rm(tree, { recursive: true });
 }

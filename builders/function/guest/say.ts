@@ -1,5 +1,5 @@
 /*
- * What this program writes to standard output, one JSON object a line:
+ * What this program answers a build with, one JSON object a line:
  *
  *   {"say": "Bundling"}                                   a step, in our words
  *   {"output": "npm warn deprecated ..."}                  a line of a tool's or the code's own output
@@ -28,17 +28,11 @@ export interface Built {
   name: string;
 }
 
-type Line =
+export type Line =
   | { say: string }
   | { output: string }
   | { failed: { message: string; hint: string | undefined; output: string[] } }
   | { built: Built };
 
-function write(line: Line): void {
-  process.stdout.write(`${JSON.stringify(line)}\n`);
-}
-
-export const say = (text: string) => write({ say: text });
-export const output = (text: string) => write({ output: text });
-export const built = (what: Built) => write({ built: what });
-export const failed = ({ message, hint, output }: Failed) => write({ failed: { message, hint, output } });
+/** Tells who waits for the build. */
+export type Tell = (line: Line) => void;

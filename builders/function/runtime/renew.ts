@@ -19,15 +19,18 @@ export function loadReseed(path: string | undefined): () => boolean {
 /**
  * Makes everything in this process its own that a clone shares with its siblings, then lets the code do the same.
  *
- * @param hook the code's `afterThaw`, if it has one
+ * @param code whose `afterThaw` is called when it has one
  * @returns a promise only when the hook returned one
  */
-export function renewer(reseed: () => boolean, hook: unknown): (entropy: string) => Promise<void> | undefined {
+export function renewer(
+  reseed: () => boolean,
+  code: { afterThaw?: unknown },
+): (entropy: string) => Promise<void> | undefined {
   return (entropy) => {
     if (!reseed()) throw new Error('OpenSSL took no fresh entropy');
     renewRandom(entropy);
-    if (typeof hook !== 'function') return undefined;
-    const running: unknown = hook();
+    if (typeof code.afterThaw !== 'function') return undefined;
+    const running: unknown = code.afterThaw();
     return running instanceof Promise ? limited(running) : undefined;
   };
 }

@@ -1,11 +1,12 @@
 /*
  * Runs a function inside its VM:
  *
- *   node shim.mjs <entry> <name>     entry: absolute path of the bundle; name: what its author calls it
+ *   node shim.mjs                    waits on THAW_LOAD_PORT to be told which one (wait.ts)
+ *   node shim.mjs <entry> <name>     entry: path of the bundle; name: what its author calls it
  *
  * From the environment: PORT to listen on; THAW_SOCKET, the agent's socket; THAW_RESEED, the addon that renews OpenSSL.
- * The code sees none of the three. It listens only when the code is loaded and the agent is connected, so that a
- * VM that answers can also be frozen and renewed.
+ * The code sees none of them. The agent is connected before anything listens, so that a VM that answers can also be
+ * frozen and renewed.
  */
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -17,6 +18,7 @@ import { install } from './random.ts';
 import { type Context, recognise } from './recognise.ts';
 import { loadReseed, renewer } from './renew.ts';
 import { serverFor } from './serve.ts';
+import { type Order, waitForOrder } from './wait.ts';
 
 const NOT_A_FUNCTION =
   'exports nothing that answers requests. Export one of: default { fetch(request, env, ctx) { ... } }, a default function, ' +
@@ -28,48 +30,58 @@ const UNSETTLED = 13;
 
 const write = (text: string) => process.stderr.write(`${text}\n`);
 const complain = (error: unknown) => write(error instanceof Error ? (error.stack ?? String(error)) : inspect(error));
+const isOurs = (name: string) => name === 'PORT' || name.startsWith('THAW_');
 
-const [, , entry = '', name = entry] = process.argv;
-const { PORT, THAW_SOCKET, THAW_RESEED } = process.env;
-for (const key of Object.keys(process.env)) if (key === 'PORT' || key.startsWith('THAW_')) delete process.env[key];
+const { THAW_SOCKET, THAW_RESEED, THAW_LOAD_PORT } = process.env;
+const port = Number(process.env.PORT);
+for (const name of Object.keys(process.env).filter(isOurs)) delete process.env[name];
 
 install();
-const reseed = loadReseed(THAW_RESEED);
-process.on('unhandledRejection', (reason) => {
-  write('Unhandled rejection:');
-  complain(reason);
-});
-process.once('exit', (code) => {
-  if (code === UNSETTLED) write(`${name} waits at its top level for something that never happens.`);
-});
-
-const module = await load();
-const answering = recognise(module);
-if (answering === undefined) {
-  write(`${name} ${NOT_A_FUNCTION}`);
-  process.exit(1);
-}
-
-const renew = renewer(reseed, module.afterThaw);
-const rehearse = renewer(reseed, undefined);
-for (let round = 0; round < REHEARSALS; round++) rehearse(randomBytes(32).toString('hex'));
+const hook: { afterThaw?: unknown } = {};
+const renew = renewer(loadReseed(THAW_RESEED), hook);
+for (let round = 0; round < REHEARSALS; round++) renew(randomBytes(32).toString('hex'));
 const agent = THAW_SOCKET === undefined ? undefined : await connectAgent(THAW_SOCKET, renew);
-
 const background = new Background((pending) => agent?.write(`pending ${pending}\n`));
 const context: Context = {
   waitUntil: (work) => background.add(work, complain),
   passThroughOnException: () => {},
 };
+
+const { entry, name } = await takeOrder();
+const module = await load();
+hook.afterThaw = module.afterThaw;
+const answering = recognise(module);
+if (answering === undefined) {
+  write(`${name} ${NOT_A_FUNCTION}`);
+  process.exit(1);
+}
 const server = serverFor(answering, () => context, complain);
 if (server.listening) await once(server.close(), 'close'); // The code's own server, on a port of its own choice.
-server.listen(Number(PORT), '0.0.0.0');
-await once(server, 'listening');
+server.listen(port, '0.0.0.0');
+
+async function takeOrder(): Promise<Order> {
+  const [, , entry, name = ''] = process.argv;
+  if (entry !== undefined) return { entry, name, env: {} };
+  const order = await waitForOrder({ loadPort: Number(THAW_LOAD_PORT), port, context: () => context, complain });
+  for (const [name, value] of Object.entries(order.env)) if (!isOurs(name)) process.env[name] = value;
+  return order;
+}
 
 async function load(): Promise<Record<string, unknown>> {
+  process.on('unhandledRejection', (reason) => {
+    write('Unhandled rejection:');
+    complain(reason);
+  });
+  process.once('exit', (code) => {
+    if (code === UNSETTLED) write(`${name} waits at its top level for something that never happens.`);
+  });
+  agent?.unref(); // Otherwise such a wait would keep the process alive.
   try {
     return await import(pathToFileURL(entry).href);
   } catch (error) {
     complain(error);
-    process.exit(1);
+    return process.exit(1);
+  } finally {
+    agent?.ref();
   }
 }

@@ -143,9 +143,9 @@ export class GuestAgent {
       .pending;
   }
 
-  /** Brings the guest into a state worth freezing: disks written, caches small, garbage collected. */
+  /** Brings the guest into a state worth freezing: disks written, garbage collected. What was read from disk stays in memory. */
   async settle(signal?: AbortSignal): Promise<void> {
-    await drain(await this.#send({ method: 'POST', path: '/settle', signal }));
+    await drain(await this.#send({ method: 'POST', path: '/settle?cache=keep', signal }));
   }
 
   async #json(call: Call): Promise<unknown> {

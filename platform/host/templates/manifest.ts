@@ -1,6 +1,7 @@
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { RuntimeName, Shape } from '../contract.ts';
-import type { ImageSet } from '../parts.ts';
+import type { ImageSet, RuntimeImage } from '../parts.ts';
 import type { VmmIdentity } from '../vmm/contract.ts';
 
 /** Everything that saved device state can be loaded by; where one differs the template is stale. */
@@ -57,9 +58,14 @@ export function dependenciesNow(identity: VmmIdentity, set: ImageSet, runtime: R
   return {
     ...identity,
     kernel: `${set.kernel.release} ${set.initramfs.hash} ${set.kernel.commandLine}`,
-    image: set.images[runtime]?.hash ?? 'missing',
+    image: imageKey(set.images[runtime]),
     agent: set.agent.hash,
   };
+}
+
+function imageKey(image: RuntimeImage | undefined): string {
+  if (image === undefined) return 'missing';
+  return `${image.hash} ${createHash('sha256').update(JSON.stringify(image.warm)).digest('hex').slice(0, 8)}`;
 }
 
 /** Names of the dependencies that differ, e.g. `['vmm', 'accelerator']`. */

@@ -5,6 +5,7 @@ import { ThawError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { RuntimeName, Shape } from '../contract.ts';
 import type { Overlays } from '../disk/overlay.ts';
+import type { GuestAgent } from '../guest/agent.ts';
 import { randomId } from '../ids.ts';
 import { lockFile } from '../lock.ts';
 import { freezeInto } from '../vms/freeze.ts';
@@ -14,6 +15,7 @@ import type { StoredTemplate, TemplateStore } from './store.ts';
 
 /** Longest a runtime image may take to boot to its agent; a minute and a half even on a loaded emulator. */
 const BOOT_LIMIT_MS = 90_000;
+const WARM_LIMIT_MS = 30_000;
 const MIB = 1024 * 1024;
 const KEY_LABEL = 'runtime-key';
 
@@ -93,6 +95,7 @@ async function bootRuntime(
   );
   try {
     await vm.agent.waitUntilUp(both);
+    for (const argv of image.warm) await warm(vm.agent, argv, both);
   } catch (cause) {
     signal?.throwIfAborted();
     const printed = await vm.machine.console().catch(() => '');
@@ -108,4 +111,9 @@ async function bootRuntime(
   });
   parts.log.info({ runtime, shape, ms: Math.round(performance.now() - began) }, 'runtime image booted and frozen');
   return stored;
+}
+
+/** Runs one command to its end. What it prints and how it ends is of no interest: it only has to have read its files. */
+async function warm(agent: GuestAgent, argv: readonly string[], signal: AbortSignal): Promise<void> {
+  for await (const _ of agent.exec({ argv: [...argv], cwd: '/', timeoutMs: WARM_LIMIT_MS }, signal));
 }

@@ -8,8 +8,3 @@ export async function thawScoped(host: Host, request: ThawRequest, signal: Abort
   const vm = await host.thaw(request, signal);
   return { ...vm, [Symbol.asyncDispose]: () => host.end(vm.id) };
 }
-
-/** Where our own programs lie in guests, apart from the code they work on. */
-export const PROGRAMS = '/opt/thaw';
-/** Where a deployment's tree lies when it runs. */
-export const APP = '/app';

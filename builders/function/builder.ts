@@ -1,0 +1,24 @@
+import { PROGRAMS } from '../guest-places.ts';
+import { guestProgram } from '../guest-program.ts';
+import type { Preparation } from '../prepared.ts';
+
+/** Port inside the guest on which builds are ordered. */
+export const BUILD_PORT = 8078;
+
+/** npm needs room for the metadata of large trees, esbuild for large bundles. */
+const SHAPE = { memoryMiB: 1024, vcpus: 2 };
+const PROGRAM = 'build.mjs';
+/** As it lies in the builder image. */
+const ESBUILD = '/usr/local/lib/node_modules/esbuild/lib/main.js';
+
+/** A VM in which the program that builds functions waits for a tree. */
+export async function builder(): Promise<Preparation> {
+  return {
+    name: 'builder',
+    runtime: 'builder',
+    shape: SHAPE,
+    files: [{ path: PROGRAM, content: await guestProgram('build') }],
+    process: { argv: ['node', `${PROGRAMS}/${PROGRAM}`, String(BUILD_PORT), ESBUILD], env: {} },
+    port: BUILD_PORT,
+  };
+}

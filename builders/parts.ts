@@ -1,0 +1,13 @@
+import type { AppLock } from './app-lock.ts';
+import type { BuildParts } from './contract.ts';
+import type { PreparedTemplates } from './prepared.ts';
+import type { Queue } from './queue.ts';
+
+/** What every step of a deployment works with. */
+export interface PipelineParts extends BuildParts {
+  prepared: PreparedTemplates;
+  /** One deployment at a time for each app. */
+  lock: AppLock;
+  /** Bounds the builds that run at once. */
+  queue: Queue;
+}

@@ -1,0 +1,140 @@
+import { createHash } from 'node:crypto';
+import { ThawError } from '../platform/errors.ts';
+import type { Host, RuntimeName, Shape, Template, ThawRequest } from '../platform/host/contract.ts';
+import type { Log } from '../platform/log.ts';
+import { ask } from './ask.ts';
+import { APP, PROGRAMS } from './guest-places.ts';
+import { type ScopedVm, thawScoped } from './scoped-vm.ts';
+import { type PackedFile, packFiles } from './tar.ts';
+
+/** A program of ours that waits in a VM for its work. */
+export interface Preparation {
+  /** Short name, for labels and the log. */
+  name: string;
+  runtime: RuntimeName;
+  shape: Shape;
+  /** Put beside each other into the guest. */
+  files: PackedFile[];
+  process: { argv: string[]; env: Record<string, string> };
+  /** Where it listens when it is ready. */
+  port: number;
+  /** `GET /` on this port, so many times, before the VM is frozen. */
+  rehearsal?: { port: number; requests: number };
+}
+
+/** Longest time until the program listens. */
+const START_LIMIT_MS = 120_000;
+/** After every ISO date. */
+const NEVER = '9';
+/** Label that holds the key of a prepared template, and the one that holds its name. */
+const KEY = 'prepared';
+const NAME = 'program';
+
+/**
+ * Frozen VMs in which a program of ours waits for its work. Starting Node, loading what a build or a function needs and
+ * running it once takes seconds without hardware virtualization; a push thaws it instead. Made on first use, and again
+ * when the program or the runtime image is another.
+ */
+export class PreparedTemplates {
+  readonly #host: Host;
+  readonly #log: Log;
+  readonly #making = new Map<string, Promise<Template>>();
+
+  constructor(host: Host, log: Log) {
+    this.#host = host;
+    this.#log = log;
+  }
+
+  /**
+   * Thaws a VM in which the program waits, with memory of its own: templates are used by every tenant.
+   *
+   * @param request the rest of what `Host.thaw` wants
+   */
+  async thaw(
+    preparation: Preparation,
+    request: Omit<ThawRequest, 'template' | 'memory'>,
+    signal: AbortSignal,
+  ): Promise<ScopedVm> {
+    const thaw = (template: string) => thawScoped(this.#host, { ...request, template, memory: 'own' }, signal);
+    const template = await this.template(preparation, signal);
+    return thaw(template.id).catch(async (error: unknown) => {
+      if (!(error instanceof ThawError) || error.code !== 'template_stale') throw error;
+      await this.#host.removeTemplate(template.id);
+      return thaw((await this.template(preparation, signal)).id);
+    });
+  }
+
+  /** The template itself, made now if there is none. */
+  async template(preparation: Preparation, signal: AbortSignal): Promise<Template> {
+    const runtime = await this.#host.runtimeTemplate(preparation.runtime, preparation.shape, signal);
+    const key = keyOf(preparation, runtime);
+    const making =
+      this.#making.get(key) ?? this.#find(key).then((known) => known ?? this.#make(preparation, runtime, key));
+    this.#making.set(key, making);
+    try {
+      return await making;
+    } finally {
+      this.#making.delete(key);
+    }
+  }
+
+  /**
+   * Removes templates of earlier versions that nothing stands on: a deployment's template needs the disk of the one
+   * that was the newest when it was baked.
+   *
+   * @param inUse templates that deployments need
+   */
+  async sweep(inUse: Set<string>): Promise<void> {
+    const all = await this.#host.templates();
+    const dates = all.filter(({ id }) => inUse.has(id)).map(({ createdAt }) => createdAt);
+    const oldestInUse = dates.toSorted()[0] ?? NEVER;
+    const newest = new Map<string, Template>();
+    for (const template of all.toSorted((a, b) => (a.createdAt < b.createdAt ? 1 : -1))) {
+      const { [KEY]: key, [NAME]: name } = template.labels;
+      if (key === undefined || name === undefined) continue;
+      const next = newest.get(name);
+      if (next !== undefined && next.createdAt < oldestInUse) await this.#host.removeTemplate(template.id);
+      else newest.set(name, template);
+    }
+  }
+
+  async #find(key: string): Promise<Template | undefined> {
+    return (await this.#host.templates()).find(({ labels }) => labels[KEY] === key);
+  }
+
+  /** Goes on when the one who asked first has gone: others wait for it, and the next push needs it. */
+  async #make(preparation: Preparation, runtime: Template, key: string): Promise<Template> {
+    const { name, files, process: program, port, rehearsal } = preparation;
+    const started = performance.now();
+    const signal = AbortSignal.timeout(START_LIMIT_MS);
+    const host = this.#host;
+    const labels = { [KEY]: key, [NAME]: name };
+    await using vm = await thawScoped(
+      host,
+      { template: runtime.id, labels, egress: { mode: 'none' }, memory: 'own' },
+      signal,
+    );
+    await host.putTree(vm.id, PROGRAMS, packFiles(files), signal);
+    await host.startProcess(vm.id, { ...program, cwd: APP, user: 'app' }, signal);
+    const outcome = await host.waitListening(vm.id, port, START_LIMIT_MS, signal);
+    if (!outcome.listening) {
+      const said = await Array.fromAsync(host.logs(vm.id, { after: 0, follow: false }, signal));
+      throw new ThawError('internal', `The program ${name} did not start in its VM.`, { cause: { outcome, said } });
+    }
+    for (let count = 0; count < (rehearsal?.requests ?? 0); count++) {
+      await ask({ host: vm.address, port: rehearsal?.port ?? port, signal });
+    }
+    const template = await host.freeze(vm.id, { labels }, signal);
+    this.#log.info(
+      { program: name, template: template.id, ms: Math.round(performance.now() - started) },
+      'program prepared',
+    );
+    return template;
+  }
+}
+
+function keyOf({ files, process: program, port, rehearsal }: Preparation, runtime: Template): string {
+  const hash = createHash('sha256').update(JSON.stringify([runtime.id, program, port, rehearsal]));
+  for (const { path, content } of files) hash.update(path).update(content);
+  return hash.digest('hex').slice(0, 16);
+}
