@@ -13,19 +13,24 @@ export async function examine(
   program: string,
   { env, signal }: { env: Record<string, string>; signal: AbortSignal },
 ): Promise<{ findings: Finding[] }> {
-  const { stdout, cause } = await promisify(execFile)(process.execPath, [program, '--json'], { env, signal }).then(
-    (ended) => ({ stdout: ended.stdout, cause: undefined }),
-    (error: Error & { stdout?: string }) => ({ stdout: error.stdout ?? '', cause: error }),
+  const ended = await promisify(execFile)(process.execPath, [program, '--json'], { env, signal }).catch(
+    (cause: Error & { stdout?: string; stderr?: string }) => ({ stdout: '', stderr: '', ...cause, cause }),
   );
   signal.throwIfAborted();
   try {
-    const { findings } = JSON.parse(stdout) as { findings?: Finding[] };
+    const { findings } = JSON.parse(ended.stdout) as { findings?: Finding[] };
     if (Array.isArray(findings)) return { findings };
   } catch {
     // Said below.
   }
-  throw new ThawApiError('internal', 'The examination of this machine failed.', {
-    hint: 'THAW_DEBUG=1 shows how.',
-    cause,
-  });
+  // The message of what was thrown, out of what Node prints about it.
+  const [, reason] = /^\w*Error: (.+)$/m.exec(ended.stderr) ?? [];
+  throw new ThawApiError(
+    'internal',
+    `The examination of this machine failed${reason === undefined ? '.' : `: ${reason}`}`,
+    {
+      hint: 'THAW_DEBUG=1 shows how.',
+      cause: 'cause' in ended ? ended.cause : undefined,
+    },
+  );
 }

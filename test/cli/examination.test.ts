@@ -31,5 +31,8 @@ test('what the examination prints is taken, also when it ends as failed', async 
 
 test('an examination that prints something else, or fails, is an error with its cause', async () => {
   await assert.rejects(examineWith('console.log("{}")'), { name: 'ThawApiError', code: 'internal' });
-  await assert.rejects(examineWith('throw new Error("no")'), (error: Error) => /no/.test(String(error.cause)));
+  await assert.rejects(examineWith('throw new TypeError("no disk")'), (error: Error) => {
+    assert.equal(error.message, 'The examination of this machine failed: no disk');
+    return error.cause instanceof Error;
+  });
 });
