@@ -1,10 +1,18 @@
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ThawError } from '../../errors.ts';
 import { randomId } from '../ids.ts';
 import { type Dependencies, TEMPLATE_FILES } from '../templates/manifest.ts';
 import type { StoredTemplate, TemplateStore } from '../templates/store.ts';
 import type { RunningVm } from './running.ts';
+
+/**
+ * What is under way when a VM is frozen goes on in every clone, at the cost of its
+ * first request: connections that are still closing (ours to the agent is one),
+ * compilers and collectors that run beside the code. This much quiet lets them end.
+ */
+const QUIET_MS = 250;
 
 /**
  * Freezes a VM that has its own memory into a template of `store`; the VM is
@@ -24,7 +32,9 @@ export async function freezeInto(
   }
   await using stack = new AsyncDisposableStack();
   stack.defer(() => vm.end('frozen'));
+  await vm.agent.clearLogs(signal);
   await vm.agent.settle(signal);
+  await sleep(QUIET_MS, undefined, signal ? { signal } : {});
   const id = randomId('t_', 16);
   const directory = await store.begin(id);
   stack.defer(() => rm(directory, { recursive: true, force: true }));

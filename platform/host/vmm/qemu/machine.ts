@@ -99,6 +99,7 @@ export class QemuMachine implements Machine {
             { capability: 'events', state: true },
           ],
         }),
+        this.#monitor.execute('migrate-set-parameters', { 'announce-rounds': 0 }),
         this.#monitor.execute(command, { uri }),
         done,
       ]);
