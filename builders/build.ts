@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import { EGRESS_PROXY_URL } from '../platform/host/contract.ts';
 import { askStreaming } from './ask.ts';
+import { extraCertificates } from './certificates.ts';
 import type { BuildSettings, Report } from './contract.ts';
 import { BuildOutput, type BuiltFunction } from './function/build-output.ts';
 import { BUILD_PORT, builder } from './function/builder.ts';
@@ -57,12 +58,14 @@ function files({ npmrc, caBundle }: BuildSettings) {
   return [
     { path: 'npmrc', content: text(npmrc) },
     { path: 'ca.pem', content: text(caBundle) },
+    { path: 'extra-ca.pem', content: text(extraCertificates(caBundle)) },
   ];
 }
 
 /** All that tools in the builder get; nothing of it comes from the server's own environment. */
 function environment({ caBundle, egressProxy }: BuildSettings): Record<string, string> {
   const certificates = posix.join(PROGRAMS, 'ca.pem');
+  const extra = posix.join(PROGRAMS, 'extra-ca.pem');
   return {
     CI: 'true',
     NO_COLOR: '1',
@@ -77,10 +80,9 @@ function environment({ caBundle, egressProxy }: BuildSettings): Record<string, s
     ...(caBundle === ''
       ? {}
       : {
-          NODE_EXTRA_CA_CERTS: certificates,
+          NODE_EXTRA_CA_CERTS: extra,
           SSL_CERT_FILE: certificates,
           GIT_SSL_CAINFO: certificates,
-          npm_config_cafile: certificates,
         }),
   };
 }

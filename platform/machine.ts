@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { readCatalogue } from '../runtime-images/catalogue.ts';
-import { kernelCommandLine } from '../runtime-images/kernel/command-line.ts';
+import { KERNEL_COMMAND_LINE } from '../runtime-images/kernel/command-line.ts';
 import { type Config, readConfig } from './config.ts';
 import { ThawError } from './errors.ts';
 import type { ImageSet } from './host/parts.ts';
@@ -29,7 +29,7 @@ export async function readMachine(images: string): Promise<Machine> {
   const { kernel, initramfs, images: disks, agent, launcher } = await readCatalogue(images);
   return {
     imageSet: {
-      kernel: { path: kernel.path, release: kernel.release, commandLine: kernelCommandLine() },
+      kernel: { path: kernel.path, release: kernel.release, commandLine: KERNEL_COMMAND_LINE },
       initramfs: { path: initramfs.path, hash: kernel.hash },
       images: disks,
       agent,

@@ -1,23 +1,20 @@
-import { checks } from './checks.ts';
-import { Report } from './report.ts';
+import { fileURLToPath } from 'node:url';
+import { checks } from './checks/checks.ts';
+import { duration, indent, say } from './say.ts';
 
-/** `npm run check`: all checks at once, one line for each, and what those that fail have to say. */
-const report = new Report(process.stdout);
+/** `npm run check`: all checks at once, a line for each, and what those that fail have to say. */
 const stop = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort());
 
 const started = performance.now();
-const root = new URL('../../', import.meta.url);
 const outcomes = await Promise.all(
-  checks(root, stop.signal).map(async ({ name, run }) => {
-    const begun = performance.now();
-    const outcome = await run();
-    report.check(name, outcome, performance.now() - begun);
-    return outcome;
+  checks(fileURLToPath(new URL('../..', import.meta.url))).map(async ({ name, run }) => {
+    const { state, said } = await run(stop.signal);
+    say(`${state.padEnd(7)}  ${name} (${duration(performance.now() - started)})`);
+    if (state !== 'ok') say(indent(said.trimEnd()));
+    return state;
   }),
 );
-const failed = outcomes.filter(({ ok }) => !ok).length;
-report.line(
-  `${failed === 0 ? 'All checks passed' : `${failed} of ${outcomes.length} checks failed`} in ${seconds(performance.now() - started)}`,
-);
+const failed = outcomes.filter((state) => state === 'failed').length;
+say(failed === 0 ? 'All checks passed.' : `${failed} of ${outcomes.length} checks failed.`);
 process.exitCode = failed === 0 ? 0 : 1;

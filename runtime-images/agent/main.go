@@ -100,7 +100,7 @@ type guest struct {
 
 // openThawPort opens the thaw port and the subscribers' socket.
 func (g *guest) openThawPort(at *net.TCPAddr, peer net.IP) (*thawPort, error) {
-	port := &thawPort{steps: g.steps, subscribers: newSubscriberSet(subscribersLimit)}
+	port := &thawPort{answered: -1, steps: g.steps, subscribers: newSubscriberSet(subscribersLimit)}
 	port.steps.subscribers = port.subscribers.tell
 	copy(port.peer[:], peer.To4())
 	var address [4]byte

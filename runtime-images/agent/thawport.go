@@ -11,7 +11,8 @@ import "syscall"
 //	                error <step> <message>\n a step failed and none after it was done; step is one of
 //	                                         read, parse, reseed, clock, identity, limits, subscribers
 //
-// One line each way, then the agent closes.
+// One line each way, then the host closes. The agent leaves the connection open until then, and the host takes its time: closing is
+// as much code as answering was, and would stand between the answer and the first request.
 type thawPort struct {
 	listener    int // TCP
 	door        int // unix, of the subscribers
@@ -19,7 +20,9 @@ type thawPort struct {
 	steps       thawSteps
 	subscribers *subscriberSet
 
-	polls   [2 + subscribersMost]pollFD
+	answered int // the connection that was answered last and is not closed yet, or -1
+
+	polls   [3 + subscribersMost]pollFD
 	line    [thawLineMost]byte
 	answer  [thawLineMost]byte
 	request thawRequest
@@ -43,23 +46,27 @@ func (t *thawPort) once() syscall.Errno {
 	set := t.subscribers
 	t.polls[0] = pollFD{fd: int32(t.listener), events: pollIn}
 	t.polls[1] = pollFD{fd: int32(t.door), events: pollIn}
+	t.polls[2] = pollFD{fd: int32(t.answered), events: pollIn}
 	for i, one := range set.list {
-		t.polls[2+i] = pollFD{fd: int32(one.fd), events: pollIn}
+		t.polls[3+i] = pollFD{fd: int32(one.fd), events: pollIn}
 	}
 	count := len(set.list)
-	if _, errno := waitReady(t.polls[:2+count], nil); errno != 0 {
+	if _, errno := waitReady(t.polls[:3+count], nil); errno != 0 {
 		if errno == syscall.EINTR {
 			return 0
 		}
 		return errno
 	}
 	for i := count - 1; i >= 0; i-- { // from the end, as hear may drop
-		if t.polls[2+i].revents != 0 {
+		if t.polls[3+i].revents != 0 {
 			set.hear(i)
 		}
 	}
 	if t.polls[1].revents != 0 {
 		set.admit(t.door)
+	}
+	if t.polls[2].revents != 0 {
+		t.leave()
 	}
 	if t.polls[0].revents != 0 {
 		t.meet()
@@ -74,10 +81,21 @@ func (t *thawPort) meet() {
 	if errno != 0 {
 		return
 	}
-	if from.Addr == t.peer {
-		t.converse(fd)
+	if from.Addr != t.peer {
+		closeFD(fd)
+		return
 	}
-	closeFD(fd)
+	t.leave()
+	t.converse(fd)
+	t.answered = fd
+}
+
+// leave closes the connection that was answered last: the host has closed it, or sent more than its line.
+func (t *thawPort) leave() {
+	if t.answered >= 0 {
+		closeFD(t.answered)
+		t.answered = -1
+	}
 }
 
 // converse reads one line and answers with one.

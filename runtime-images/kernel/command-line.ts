@@ -14,19 +14,10 @@ const ALWAYS = [
   'cryptomgr.notests',
   // One tenant per guest: its kernel guards nothing from its own processes that the VMM does not guard anyway.
   'mitigations=off',
+  'audit=0',
+  // Pressure accounting costs on every switch between tasks, and nothing in a guest reads it.
+  'psi=0',
 ];
 
-export interface CommandLineOptions {
-  /**
-   * Frequency of the time stamp counter in kHz (see `hostTscKhz`), for a VMM that
-   * emulates the CPU. Without it the guest measures it against an emulated timer by
-   * polling. On a busy machine that fails, and the kernel then hangs without a
-   * clock. A hypervisor tells the guest itself, more exactly: leave it out there.
-   */
-  tscKhz?: number | undefined;
-}
-
-/** The guest kernel's command line. */
-export function kernelCommandLine({ tscKhz }: CommandLineOptions = {}): string {
-  return [...ALWAYS, ...(tscKhz === undefined ? [] : [`tsc_early_khz=${tscKhz}`])].join(' ');
-}
+/** The guest kernel's command line. What depends on the VMM, such as the frequency of its clock, is added there. */
+export const KERNEL_COMMAND_LINE = ALWAYS.join(' ');

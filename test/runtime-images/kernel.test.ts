@@ -4,9 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { ThawError } from '../../platform/errors.ts';
-import { kernelCommandLine } from '../../runtime-images/kernel/command-line.ts';
 import { extractVmlinux } from '../../runtime-images/kernel/extract-vmlinux.ts';
-import { hostTscKhz } from '../../runtime-images/kernel/host-tsc.ts';
 import { modulesInOrder } from '../../runtime-images/kernel/modules.ts';
 import { scratch } from './scratch.ts';
 
@@ -73,12 +71,4 @@ test('modules come after what they depend on, without those built in', async () 
     ['net_failover', 'virtio', 'virtio_net'],
   );
   await assert.rejects(modulesInOrder(dir.path, ['absent']), { code: 'misconfigured' });
-});
-
-test('an emulated guest is told the frequency of its clock', () => {
-  const cpuinfo = 'processor\t: 0\ncpu MHz\t\t: 1187.553\nbogomips\t: 5199.98\n\nprocessor\t: 1\nbogomips\t: 5199.98\n';
-  assert.equal(hostTscKhz(cpuinfo), 2_599_990);
-  assert.equal(hostTscKhz('processor\t: 0\nBogoMIPS : none\n'), undefined);
-  assert.match(kernelCommandLine({ tscKhz: 2_599_990 }), / tsc_early_khz=2599990$/);
-  assert.doesNotMatch(kernelCommandLine(), /tsc_early_khz/);
 });

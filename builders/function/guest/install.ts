@@ -40,7 +40,8 @@ async function npm(root: string, flags: string[], tell: Tell): Promise<void> {
       tell({ say: `${other} is not read: npm chooses the versions. A package-lock.json would fix them.` });
   }
   tell({ say: `Installing dependencies (npm ${command})` });
-  const { code, tail } = await run(['npm', command, ...flags, ...QUIET], root, tell);
+  const { code, tail } = await run(['npm', command, ...flags, ...QUIET], root);
   if (code !== 0)
     throw new Failed(`Installing the dependencies failed: npm ${command} ended with code ${code}.`, { output: tail });
+  for (const output of tail) tell({ output });
 }

@@ -77,18 +77,21 @@ function freshRandomInt(low: number, high?: unknown, callback?: (error: undefine
 export function install(): void {
   seed(randomBytes(16).toString('hex'));
   Math.random = random;
-  const uuid = () => randomUUID({ disableEntropyCache: true });
-  const fill = (view: NodeJS.ArrayBufferView, ...rest: number[]) => {
-    const filled = randomFillSync(view, ...rest);
-    remember(view);
-    return filled;
+  const fresh = {
+    randomUUID: () => randomUUID({ disableEntropyCache: true }),
+    randomInt: freshRandomInt,
+    randomFillSync(view: NodeJS.ArrayBufferView, ...rest: number[]) {
+      const filled = randomFillSync(view, ...rest);
+      remember(view);
+      return filled;
+    },
   };
-  Object.assign(crypto, { randomUUID: uuid, randomInt: freshRandomInt, randomFillSync: fill });
+  Object.assign(crypto, fresh);
   syncBuiltinESMExports();
 
   const web = Object.getPrototypeOf(crypto.webcrypto) as Crypto;
   const { getRandomValues } = web;
-  web.randomUUID = uuid as Crypto['randomUUID'];
+  web.randomUUID = fresh.randomUUID as Crypto['randomUUID'];
   web.getRandomValues = function (this: Crypto, view: NodeJS.TypedArray<ArrayBuffer>) {
     const filled = getRandomValues.call(this, view as Uint8Array<ArrayBuffer>);
     remember(view);

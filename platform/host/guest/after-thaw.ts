@@ -4,7 +4,7 @@ import { ThawError } from '../../errors.ts';
 import { AGENT_PORTS } from './ports.ts';
 
 /*
- * The one call after every thaw. One line each way, then the connection ends:
+ * The one call after every thaw. One line each way, then we close:
  *
  *   us    -> thaw <ns since epoch> <entropy, 128 hex> <host name> <machine id, 32 hex> <boot id, uuid> <tasks max>\n
  *   agent -> ok\n   or   error <step> <message>\n
@@ -17,6 +17,9 @@ import { AGENT_PORTS } from './ports.ts';
 const LIMIT_MS = 8_000;
 /** A first SYN can be lost while the guest's network card wakes; the kernel would repeat it after a second. */
 const CONNECT_RETRY_MS = 200;
+
+/** The connection is closed when the first request is over: closing it costs the guest as much as answering did. */
+const CLOSE_AFTER_MS = 1_000;
 
 export interface Identity {
   hostname: string;
@@ -48,10 +51,11 @@ function call(address: string, identity: Identity, signal: AbortSignal): Promise
     const socket = connect({ host: address, port: AGENT_PORTS.thaw, noDelay: true });
     const retry = setTimeout(() => finish(() => resolve(undefined)), CONNECT_RETRY_MS);
     let text = '';
-    const finish = (settle: () => void) => {
+    const finish = (settle: () => void, closeAfterMs = 0) => {
       clearTimeout(retry);
       signal.removeEventListener('abort', onAbort);
-      socket.destroy();
+      if (closeAfterMs === 0) socket.destroy();
+      else setTimeout(() => socket.destroy(), closeAfterMs).unref();
       settle();
     };
     const onAbort = () =>
@@ -69,7 +73,7 @@ function call(address: string, identity: Identity, signal: AbortSignal): Promise
     socket.on('data', (chunk: string) => {
       text += chunk;
       const end = text.indexOf('\n');
-      if (end >= 0) finish(() => resolve(text.slice(0, end)));
+      if (end >= 0) finish(() => resolve(text.slice(0, end)), CLOSE_AFTER_MS);
     });
     socket.once('error', () => setTimeout(() => finish(() => resolve(undefined)), 5));
     socket.once('close', () => finish(() => resolve(undefined)));
