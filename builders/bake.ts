@@ -6,11 +6,16 @@ import { buildFailed } from './failure.ts';
 import { LOAD_PORT, loadOrder, runner } from './function/runner.ts';
 import { APP } from './guest-places.ts';
 import type { PipelineParts } from './parts.ts';
+import { plainLine } from './plain-text.ts';
 import type { ScopedVm } from './scoped-vm.ts';
 import { warmUp } from './warm-up.ts';
 
 /** Longest time from the start of the code to its first open port. */
 const START_LIMIT_MS = 30_000;
+/** Lines that go with the note about an error status. */
+const NOTED_LINES = 8;
+/** Lines of a stack that are not about the code. */
+const OUR_FRAME = /^\s+at .*(\/opt\/thaw\/|node:internal\/)/;
 
 export interface BakeRequest {
   app: string;
@@ -73,10 +78,7 @@ async function answering(
   if (warmth.kind === 'answered') {
     if (warmth.status < 500) return;
     report(`Note: GET / is answered with status ${warmth.status}`);
-    for (const line of buildFailed('', await written(host, vm, signal))
-      .message.split('\n')
-      .slice(1))
-      report(line);
+    for (const line of (await written(host, vm, signal)).slice(-NOTED_LINES)) report(`  ${plainLine(line)}`);
     return;
   }
   const output = await written(host, vm, signal);
@@ -93,6 +95,7 @@ async function answering(
 }
 
 function ending({ code, signal }: { code: number | null; signal: string | null }): string {
+  if (signal === 'SIGKILL') return 'killed, most likely because its memory was full';
   return signal === null ? `exit code ${code}` : signal;
 }
 
@@ -100,5 +103,5 @@ function ending({ code, signal }: { code: number | null; signal: string | null }
 async function written(host: Host, vm: ScopedVm, signal: AbortSignal): Promise<string[]> {
   const all = await Array.fromAsync(host.logs(vm.id, { after: 0, follow: false }, signal));
   const errors = all.filter(({ stream }) => stream === 'stderr');
-  return (errors.length > 0 ? errors : all).map(({ line }) => line);
+  return (errors.length > 0 ? errors : all).map(({ line }) => line).filter((line) => !OUR_FRAME.test(line));
 }

@@ -21,9 +21,10 @@ export function buildFailed(
   return new ThawError('build_failed', [plainLine(reason), ...tail.map((line) => `  ${line}`)].join('\n'), details);
 }
 
-/** An error as lines for the person who deploys: hint first, so that the reason and its output come last. */
-export function failureLines(error: ThawError): string[] {
-  return [...error.message.split('\n'), ...(error.hint === undefined ? [] : [error.hint])];
+/** An error as lines for the person who deploys. Where the code's own words are, they are the best hint and come last. */
+export function failureLines({ message, hint }: ThawError): string[] {
+  const lines = message.split('\n');
+  return hint === undefined || lines.length > 1 ? lines : [...lines, hint];
 }
 
 /**

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ThawError } from '../errors.ts';
 import { Broadcast } from './broadcast.ts';
@@ -127,12 +128,13 @@ export class LocalHost implements Host {
     const template = catalogue.usable(original.record.template);
     const below = catalogue.disks(template);
     const { record } = original;
-    const state = join(original.directory, 'fork-state');
+    const copyId = randomId('i', 12);
+    const state = join(original.directory, `fork-${copyId}`);
     const copy = await startVm(
       this.#parts,
       {
         ...record,
-        id: randomId('i', 12),
+        id: copyId,
         labels,
         state,
         // The original stands still while its state, memory and disk are copied, and goes on whatever happens.
@@ -151,6 +153,7 @@ export class LocalHost implements Host {
       },
       signal,
     );
+    await rm(state, { force: true });
     return this.#keep(copy).describe();
   }
 

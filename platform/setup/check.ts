@@ -4,7 +4,7 @@ import { duration, indent, say } from './say.ts';
 
 /** `npm run check`: all checks at once, a line for each, and what those that fail have to say. */
 const stop = new AbortController();
-for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort());
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => stop.abort());
 
 const started = performance.now();
 const outcomes = await Promise.all(

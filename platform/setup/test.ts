@@ -9,7 +9,7 @@ import { type Outcome, tally } from './testing/tally.ts';
 /** `npm test [-- room...]`: all tests, or those of some rooms. Its last line is `N passed, M failed`. */
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const stop = new AbortController();
-for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort());
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => stop.abort());
 
 const outcomes: Outcome[] = [];
 const take = (outcome: Outcome) => {

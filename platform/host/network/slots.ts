@@ -17,6 +17,8 @@ export interface SlotsOptions {
   log: Log;
 }
 
+const REFILL_AFTER_MS = 1_000;
+
 /**
  * Ready slots of both kinds. Taking one is a list operation while any is ready;
  * the list is filled again in the background. A slot that comes back is used
@@ -30,6 +32,7 @@ export class Slots implements AsyncDisposable {
   #next: number;
   #closed = false;
   #filling: Promise<void> | undefined;
+  #refill: NodeJS.Timeout | undefined;
 
   constructor(options: SlotsOptions) {
     this.#options = options;
@@ -68,7 +71,17 @@ export class Slots implements AsyncDisposable {
   async take(kind: SlotKind): Promise<Slot> {
     const slot = this.#ready[kind].pop() ?? (await this.#make(kind));
     this.#used.add(slot.index);
+    this.#refillSoon();
     return slot;
+  }
+
+  /** Fills the lists again, but not while the thaw that took a slot needs the processor. */
+  #refillSoon(): void {
+    if (this.#refill !== undefined || this.#closed) return;
+    this.#refill = setTimeout(() => {
+      this.#refill = undefined;
+      this.fill().catch((err: unknown) => this.#options.log.warn({ err }, 'slots could not be made ahead'));
+    }, REFILL_AFTER_MS);
   }
 
   /** Gives a slot back; its VMM must have ended. */
@@ -88,6 +101,7 @@ export class Slots implements AsyncDisposable {
   /** Removes the ready slots; used ones belong to VMs that live on. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
+    clearTimeout(this.#refill);
     await this.#filling?.catch(() => {});
     for (const kind of ['public', 'closed'] as const) {
       for (const slot of this.#ready[kind].splice(0)) await this.#remove(slot);

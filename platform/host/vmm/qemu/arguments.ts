@@ -63,7 +63,12 @@ export function qemuArguments(facts: QemuFacts, spec: MachineSpec, start: 'boot'
     ...['-chardev', 'ringbuf,id=console,size=65536', '-serial', 'chardev:console'],
     ...['-blockdev', JSON.stringify(diskChain(spec.disks)), '-device', 'virtio-blk-device,drive=root'],
     // No announcement after a load: the neighbours are fixed, and the guest would spend milliseconds on it.
-    ...['-netdev', `tap,id=net,fd=${FD.tap}`, '-device', `virtio-net-device,netdev=net,mac=${GUEST_MAC},guest_announce=off`],
+    ...[
+      '-netdev',
+      `tap,id=net,fd=${FD.tap}`,
+      '-device',
+      `virtio-net-device,netdev=net,mac=${GUEST_MAC},guest_announce=off`,
+    ],
     ...['-object', 'rng-builtin,id=rng', '-device', 'virtio-rng-device,rng=rng'],
     ...(start === 'load' ? ['-incoming', 'defer'] : []),
   ];
