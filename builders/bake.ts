@@ -44,7 +44,12 @@ export async function bake(
   const { app, deployment, run, artifact } = request;
   const labels = { app, deployment };
   const egress = { mode: 'public' as const };
-  await using vm = await prepared.thaw(await runner(), { labels: { ...labels, role: 'baker' }, egress }, signal);
+  const { accelerator } = await host.facts();
+  await using vm = await prepared.thaw(
+    await runner(accelerator),
+    { labels: { ...labels, role: 'baker' }, egress },
+    signal,
+  );
   await host.putTree(vm.id, APP, artifact, signal);
   report('Starting');
   await ask({ host: vm.address, port: LOAD_PORT, body: loadOrder(run), signal });

@@ -35,7 +35,9 @@ export async function openBuilders(parts: BuildParts): Promise<Builders> {
     rebake: (deployment, signal) => rebaking.rebake(deployment, signal),
     reconcile: (signal) => reconcile(push, signal),
     async warm(signal = new AbortController().signal) {
-      for (const preparation of [await builder(), await runner()]) await prepared.template(preparation, signal);
+      const { accelerator } = await parts.host.facts();
+      for (const preparation of [await builder(), await runner(accelerator)])
+        await prepared.template(preparation, signal);
     },
     forget: (app) => repositories.remove(app),
     [Symbol.asyncDispose]: () => closing.disposeAsync(),

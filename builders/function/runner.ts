@@ -1,4 +1,5 @@
 import type { RunSpec } from '../../platform/control/contract.ts';
+import type { HostFacts } from '../../platform/host/contract.ts';
 import { PROGRAMS } from '../guest-places.ts';
 import { guestProgram } from '../guest-program.ts';
 import type { Preparation } from '../prepared.ts';
@@ -17,6 +18,8 @@ const ARGV = [
   '--no-flush-bytecode',
   `${PROGRAMS}/${SHIM}`,
 ];
+/** V8's compilers, which the program switches on after the first answer (runtime/tiers.ts). */
+const INTERPRETED = ['--no-sparkplug', '--no-maglev', '--no-opt'];
 const ENV = {
   NODE_ENV: 'production',
   PORT: String(PORT),
@@ -42,14 +45,22 @@ export function loadOrder({ argv, env }: RunSpec): { entry: string; name: string
   return { entry, name, env };
 }
 
-/** A VM in which the program runs that answers for functions, and waits for one. */
-export async function runner(): Promise<Preparation> {
+/**
+ * A VM in which the program runs that answers for functions, and waits for one.
+ *
+ * @param accelerator what VMs run with: emulated ones start without compiled code
+ */
+export async function runner(accelerator: HostFacts['accelerator']): Promise<Preparation> {
+  const [node = '', ...rest] = ARGV;
   return {
     name: 'runner',
     runtime: 'node',
     shape: SHAPE,
     files: [{ path: SHIM, content: await guestProgram('shim') }],
-    process: { argv: ARGV, env: { ...ENV, THAW_LOAD_PORT: String(LOAD_PORT) } },
+    process: {
+      argv: [node, ...(accelerator === 'tcg' ? INTERPRETED : []), ...rest],
+      env: { ...ENV, THAW_LOAD_PORT: String(LOAD_PORT) },
+    },
     port: LOAD_PORT,
     rehearsal: { port: PORT, requests: REHEARSALS },
   };

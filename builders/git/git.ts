@@ -1,11 +1,11 @@
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { promisify } from 'node:util';
+import { simpleGit } from 'simple-git';
 import { ThawError } from '../../platform/errors.ts';
 import { gitEnvironment } from './environment.ts';
 
-const execute = promisify(execFile);
-const MOST_OUTPUT_BYTES = 16 * 1024 * 1024;
+/** The environment that simple-git warns of is built here from nothing; see gitEnvironment. */
+const OUR_OWN = { allowUnsafeConfigEnvCount: true, allowUnsafeConfigPaths: true, allowUnsafeTemplateDir: true };
 
 interface GitOptions {
   /** The directory to run in; a repository, mostly. */
@@ -23,12 +23,16 @@ interface GitOptions {
  */
 export async function git(args: string[], { cwd, quarantine, signal }: GitOptions): Promise<string> {
   const env = { ...gitEnvironment(), ...quarantineEnvironment(cwd, quarantine) };
-  const options = { cwd, env, maxBuffer: MOST_OUTPUT_BYTES, ...(signal ? { signal } : {}) };
-  const { stdout } = await execute('git', args, options).catch((cause: unknown) => {
-    signal?.throwIfAborted();
-    throw new ThawError('internal', `git ${args[0]} failed.`, { cause });
-  });
-  return stdout;
+  const allowEnvironment = Object.keys(env);
+  const abort = signal ? { abort: signal } : {};
+  const repository = simpleGit({ baseDir: cwd, allowEnvironment, unsafe: OUR_OWN, ...abort });
+  return repository
+    .env(env)
+    .raw(args)
+    .catch((cause: unknown) => {
+      signal?.throwIfAborted();
+      throw new ThawError('internal', `git ${args[0]} failed.`, { cause });
+    });
 }
 
 /**

@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { ThawError } from '../errors.ts';
 import { Broadcast } from './broadcast.ts';
@@ -24,10 +25,14 @@ import type { TemplateCatalogue } from './templates/chain.ts';
 import { TEMPLATE_FILES } from './templates/manifest.ts';
 import { type RuntimeTemplateParts, runtimeTemplate } from './templates/runtime.ts';
 import { describeTemplate, type TemplateStore } from './templates/store.ts';
+import { Turns } from './turns.ts';
 import { placeClone } from './vms/clone.ts';
 import { freezeInto } from './vms/freeze.ts';
 import type { RunningVm } from './vms/running.ts';
 import { startVm } from './vms/start.ts';
+
+/** Thaws under way at once, for each processor: a thaw waits for its files and its VMM half of the time. */
+const THAWS_PER_PROCESSOR = 2;
 
 export interface LocalHostParts extends RuntimeTemplateParts {
   /** Templates of this data directory; `store` is the shared one of runtime images. */
@@ -45,6 +50,7 @@ export class LocalHost implements Host {
   readonly #vms = new Map<string, RunningVm>();
   readonly #events = new Broadcast<HostEvent>();
   readonly #booting = new Map<string, Promise<Template>>();
+  readonly #turns = new Turns(availableParallelism() * THAWS_PER_PROCESSOR);
   #closed = false;
 
   constructor(parts: LocalHostParts) {
@@ -79,6 +85,7 @@ export class LocalHost implements Host {
 
   async thaw(request: ThawRequest, signal?: AbortSignal): Promise<Vm> {
     const { catalogue, overlays, store, vmm } = this.#parts;
+    using _turn = await this.#turns.enter(signal);
     this.#mustBeOpen();
     const template = catalogue.usable(request.template);
     const disks = catalogue.disks(template);
@@ -146,7 +153,7 @@ export class LocalHost implements Host {
             await copySparse(original.file('memory'), memory);
             await copySparse(original.file('disk.qcow2'), disk);
           } finally {
-            await original.machine.resume();
+            if (!original.record.paused) await original.machine.resume();
           }
           return { memory: { path: memory, shared: true, readOnly: false }, disks: [disk, ...below] };
         },
@@ -157,12 +164,12 @@ export class LocalHost implements Host {
     return this.#keep(copy).describe();
   }
 
-  pause(id: string): Promise<void> {
-    return this.#vm(id).machine.pause();
+  async pause(id: string): Promise<void> {
+    await this.#vm(id).pause();
   }
 
-  resume(id: string): Promise<void> {
-    return this.#vm(id).machine.resume();
+  async resume(id: string): Promise<void> {
+    await this.#vm(id).resume();
   }
 
   async end(id: string): Promise<void> {
@@ -189,7 +196,7 @@ export class LocalHost implements Host {
     return this.#vm(id).agent.exec(request, signal);
   }
 
-  putTree(id: string, path: string, tar: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void> {
+  async putTree(id: string, path: string, tar: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void> {
     return this.#vm(id).agent.putTree(path, tar, signal);
   }
 
@@ -197,11 +204,11 @@ export class LocalHost implements Host {
     return this.#vm(id).agent.getTree(path, signal);
   }
 
-  startProcess(id: string, request: ProcessRequest, signal?: AbortSignal): Promise<void> {
+  async startProcess(id: string, request: ProcessRequest, signal?: AbortSignal): Promise<void> {
     return this.#vm(id).agent.startProcess(request, signal);
   }
 
-  waitListening(id: string, port: number, timeoutMs: number, signal?: AbortSignal): Promise<Listening> {
+  async waitListening(id: string, port: number, timeoutMs: number, signal?: AbortSignal): Promise<Listening> {
     return this.#vm(id).agent.waitListening(port, timeoutMs, signal);
   }
 
@@ -209,7 +216,7 @@ export class LocalHost implements Host {
     return this.#vm(id).agent.logs(options.after, options.follow, signal);
   }
 
-  pendingWork(id: string, signal?: AbortSignal): Promise<number> {
+  async pendingWork(id: string, signal?: AbortSignal): Promise<number> {
     return this.#vm(id).agent.pendingWork(signal);
   }
 

@@ -1,5 +1,6 @@
-import { open, readFile, rm } from 'node:fs/promises';
+import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { MachineRecord } from './vmm/contract.ts';
 import { isRunning, startTimeOf } from './vmm/process.ts';
 
 const POLL_MS = 50;
@@ -19,20 +20,36 @@ export async function lockFile(path: string, signal?: AbortSignal): Promise<Asyn
 }
 
 /** The lock, or undefined when a running process has it. */
-export async function tryLockFile(path: string): Promise<AsyncDisposable | undefined> {
+async function tryLockFile(path: string): Promise<AsyncDisposable | undefined> {
   const holder = await readHolder(path);
-  if (holder !== undefined && !(await isRunning(holder))) await rm(path, { force: true });
+  if (holder !== undefined && !(await isRunning(holder))) await removeStale(path, holder);
+  // Whole from the first moment: a lock without a holder could never be taken over.
+  const beside = `${path}.${process.pid}`;
+  await writeFile(beside, `${process.pid} ${await startTimeOf(process.pid)}\n`, { mode: 0o600 });
   try {
-    await using handle = await open(path, 'wx', 0o600);
-    await handle.writeFile(`${process.pid} ${await startTimeOf(process.pid)}\n`);
+    await link(beside, path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined;
     throw error;
+  } finally {
+    await rm(beside, { force: true });
   }
   return { [Symbol.asyncDispose]: () => rm(path, { force: true }) };
 }
 
-async function readHolder(path: string): Promise<{ pid: number; startTime: string } | undefined> {
+/** Removes the lock of `holder`, which has ended. Another process may have done so, and have a lock of its own there by now. */
+async function removeStale(path: string, holder: MachineRecord): Promise<void> {
+  const aside = `${path}.${process.pid}-stale`;
+  await rename(path, aside).catch(() => {});
+  const found = await readHolder(aside);
+  // Taken from somebody who runs: given back, unless yet another was faster.
+  if (found !== undefined && (found.pid !== holder.pid || found.startTime !== holder.startTime)) {
+    await link(aside, path).catch(() => {});
+  }
+  await rm(aside, { force: true });
+}
+
+async function readHolder(path: string): Promise<MachineRecord | undefined> {
   const text = await readFile(path, 'utf8').catch(() => undefined);
   const [pid, startTime] = text?.trim().split(' ') ?? [];
   if (pid === undefined || startTime === undefined) return undefined;

@@ -3,11 +3,14 @@ import { join } from 'node:path';
 import type { Log } from '../log.ts';
 import type { Cgroups } from './cgroup.ts';
 import type { Slots } from './network/slots.ts';
-import type { Vmm } from './vmm/contract.ts';
+import type { Machine, MachineRecord, Vmm } from './vmm/contract.ts';
 import { killRecorded } from './vmm/process.ts';
 import { readRecord } from './vms/record.ts';
 import { type EgressTable, RunningVm } from './vms/running.ts';
 import { machineName } from './vms/start.ts';
+
+/** A VMM that says nothing for this long is stuck, and ended. */
+const ADOPT_LIMIT_MS = 5_000;
 
 export interface ReconcileParts {
   vmm: Vmm;
@@ -34,7 +37,7 @@ export async function reconcile(parts: ReconcileParts): Promise<RunningVm[]> {
     const own = join(directory, id);
     const record = await readRecord(own);
     const process = processes.get(prefix + id);
-    const machine = record?.ready && process ? await vmm.adopt(own, process) : undefined;
+    const machine = record?.ready && process ? await takeBack(vmm, own, process, record.paused) : undefined;
     if (record && machine) {
       processes.delete(prefix + id);
       const slot = slots.adopt(record.slot.kind, record.slot.index);
@@ -52,4 +55,19 @@ export async function reconcile(parts: ReconcileParts): Promise<RunningVm[]> {
   await slots.recover(adopted.map(({ slot }) => slot));
   log.info({ takenBack: adopted.length, ended: processes.size }, 'looked after the VMs of the server before');
   return adopted;
+}
+
+/** The machine, if it still answers. One that a fork had stopped when the server ended goes on. */
+async function takeBack(
+  vmm: Vmm,
+  directory: string,
+  process: MachineRecord,
+  paused: boolean,
+): Promise<Machine | undefined> {
+  const machine = await vmm.adopt(directory, process, AbortSignal.timeout(ADOPT_LIMIT_MS));
+  if (machine === undefined || paused) return machine;
+  return machine.resume().then(
+    () => machine,
+    () => undefined,
+  );
 }

@@ -17,7 +17,7 @@ export interface ProgramOptions {
   signal: AbortSignal;
 }
 
-/** Runs a program to its end; never throws because of how it ended. */
+/** Runs a program to its end; how it ended is no reason to throw. @throws the signal's reason, once it has ended */
 export async function program(
   argv: readonly string[],
   { cwd, env = {}, output = 'keep', signal }: ProgramOptions,
@@ -34,7 +34,8 @@ export async function program(
     });
   }
   const { promise, resolve, reject } = Promise.withResolvers<Ended>();
-  child.once('error', (error) => reject(signal.aborted ? signal.reason : error));
-  child.once('close', (code) => resolve({ code, said }));
+  // It is only over when it has ended: a signal asks it to.
+  child.once('error', (error) => child.pid === undefined && reject(error));
+  child.once('close', (code) => (signal.aborted ? reject(signal.reason) : resolve({ code, said })));
   return promise;
 }

@@ -11,6 +11,7 @@ import { ThawError } from '../../platform/errors.ts';
 import type {
   GuestLogLine,
   Host,
+  HostFacts,
   Listening,
   ProcessRequest,
   Template,
@@ -54,6 +55,10 @@ export class ProcessHost implements AsyncDisposable {
   /** The part of the contract that builders use. */
   asHost(): Host {
     return this as unknown as Host;
+  }
+
+  async facts(): Promise<Pick<HostFacts, 'accelerator'>> {
+    return { accelerator: 'tcg' };
   }
 
   async runtimeTemplate(runtime: Template['runtime'], shape: Template['shape']): Promise<Template> {

@@ -105,3 +105,16 @@ test('a waiting shim answers its rehearsal, then loads what it is told', async (
   assert.deepEqual(JSON.parse(await text(shim.url)), { MINE: 'yes' });
   await assert.rejects(fetch(`http://127.0.0.1:${loadPort}/`));
 });
+
+test('a shim that starts without compilers switches them on after its first answer', async () => {
+  // The fifth bit of V8's status says that the function runs compiled by one of its optimizing compilers.
+  const source = `
+    const run = (n) => { let sum = 0; for (let i = 0; i < n; i++) sum = (sum + i * 7) % 1000003; return sum; };
+    export default () => { for (let i = 0; i < 20; i++) run(1e5); return new Response(String((%GetOptimizationStatus(run) >> 4) & 1)) };`;
+  const flags = ['--no-opt', '--no-maglev', '--no-sparkplug', '--allow-natives-syntax'];
+  await using shim = await runShim(source, {}, flags);
+  const warmup = { headers: { 'x-thaw-warmup': '1' } };
+  for (let round = 0; round < 3; round++) assert.equal(await (await fetch(shim.url, warmup)).text(), '0');
+  assert.equal(await text(shim.url), '0');
+  while ((await text(shim.url)) !== '1') await sleep(50);
+});

@@ -25,8 +25,13 @@ export interface RunningShim extends AsyncDisposable {
  * Runs the bundled shim with a module, against an agent's socket.
  *
  * @param source the module; undefined to let the shim wait for its order
+ * @param flags of Node
  */
-export async function runShim(source: string | undefined, env: Record<string, string> = {}): Promise<RunningShim> {
+export async function runShim(
+  source: string | undefined,
+  env: Record<string, string> = {},
+  flags: string[] = [],
+): Promise<RunningShim> {
   await using stack = new AsyncDisposableStack();
   const directory = await mkdtemp(join(tmpdir(), 'thaw-shim-'));
   stack.defer(() => rm(directory, { recursive: true, force: true }));
@@ -51,7 +56,7 @@ export async function runShim(source: string | undefined, env: Record<string, st
   stack.defer(() => void agent.close());
 
   const port = await freePort();
-  const child = spawn(process.execPath, [path, ...(source === undefined ? [] : ['index.mjs', 'index.ts'])], {
+  const child = spawn(process.execPath, [...flags, path, ...(source === undefined ? [] : ['index.mjs', 'index.ts'])], {
     cwd: directory,
     env: { PORT: String(port), THAW_SOCKET: join(directory, 'agent.sock'), ...env },
     stdio: ['ignore', 'inherit', 'pipe'],

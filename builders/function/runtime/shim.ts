@@ -18,6 +18,7 @@ import { install } from './random.ts';
 import { type Context, recognise } from './recognise.ts';
 import { loadReseed, renewer } from './renew.ts';
 import { serverFor } from './serve.ts';
+import { compileLater } from './tiers.ts';
 import { type Order, waitForOrder } from './wait.ts';
 
 const NOT_A_FUNCTION =
@@ -41,7 +42,7 @@ const hook: { afterThaw?: unknown } = {};
 const renew = renewer(loadReseed(THAW_RESEED), hook);
 for (let round = 0; round < REHEARSALS; round++) renew(randomBytes(32).toString('hex'));
 const agent = THAW_SOCKET === undefined ? undefined : await connectAgent(THAW_SOCKET, renew);
-const background = new Background((pending) => agent?.write(`pending ${pending}\n`));
+const background = new Background((pending) => agent?.tell(`pending ${pending}`));
 const context: Context = {
   waitUntil: (work) => background.add(work, complain),
   passThroughOnException: () => {},
@@ -57,6 +58,7 @@ if (answering === undefined) {
 }
 const server = serverFor(answering, () => context, complain);
 if (server.listening) await once(server.close(), 'close'); // The code's own server, on a port of its own choice.
+compileLater(server);
 server.listen(port, '0.0.0.0');
 
 async function takeOrder(): Promise<Order> {

@@ -1,10 +1,11 @@
 import { constants } from 'node:fs';
-import { copyFile } from 'node:fs/promises';
+import { chmod, copyFile } from 'node:fs/promises';
 import { run } from '../run.ts';
 
 /**
  * Copies a sparse file: by reflink where the file system can, which costs the
- * same for any size, else only the parts that hold data.
+ * same for any size, else only the parts that hold data. Any user may write the
+ * copy: each VMM has its own, and the directory is closed to all others.
  */
 export async function copySparse(from: string, to: string): Promise<void> {
   try {
@@ -12,4 +13,5 @@ export async function copySparse(from: string, to: string): Promise<void> {
   } catch {
     await run(['cp', '--sparse=always', '--reflink=never', from, to]);
   }
+  await chmod(to, 0o666);
 }

@@ -15,8 +15,12 @@ import { AGENT_PORTS } from './ports.ts';
 
 /** Longest the whole call may take. */
 const LIMIT_MS = 8_000;
-/** A first SYN can be lost while the guest's network card wakes; the kernel would repeat it after a second. */
+/**
+ * A first SYN can be lost while the guest's network card wakes; the kernel would repeat it after a second. Doubled each
+ * time: a guest that only is slow must not be kept busy with connections that nobody waits for.
+ */
 const CONNECT_RETRY_MS = 200;
+const REFUSED_RETRY_MS = 5;
 
 /** The connection is closed when the first request is over: closing it costs the guest as much as answering did. */
 const CLOSE_AFTER_MS = 1_000;
@@ -36,8 +40,8 @@ export interface Identity {
 export async function afterThaw(address: string, identity: Identity, signal?: AbortSignal): Promise<void> {
   const limit = AbortSignal.timeout(LIMIT_MS);
   const both = signal ? AbortSignal.any([signal, limit]) : limit;
-  for (;;) {
-    const answer = await call(address, identity, both);
+  for (let patienceMs = CONNECT_RETRY_MS; ; patienceMs *= 2) {
+    const answer = await call(address, identity, patienceMs, both);
     if (answer === undefined) continue; // not connected yet
     if (answer === 'ok') return;
     throw new ThawError('thaw_failed', 'The thawed VM could not be given an identity of its own.', {
@@ -46,10 +50,15 @@ export async function afterThaw(address: string, identity: Identity, signal?: Ab
   }
 }
 
-function call(address: string, identity: Identity, signal: AbortSignal): Promise<string | undefined> {
+function call(
+  address: string,
+  identity: Identity,
+  patienceMs: number,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: address, port: AGENT_PORTS.thaw, noDelay: true });
-    const retry = setTimeout(() => finish(() => resolve(undefined)), CONNECT_RETRY_MS);
+    const retry = setTimeout(() => finish(() => resolve(undefined)), patienceMs);
     let text = '';
     const finish = (settle: () => void, closeAfterMs = 0) => {
       clearTimeout(retry);
@@ -75,8 +84,8 @@ function call(address: string, identity: Identity, signal: AbortSignal): Promise
       const end = text.indexOf('\n');
       if (end >= 0) finish(() => resolve(text.slice(0, end)), CLOSE_AFTER_MS);
     });
-    socket.once('error', () => setTimeout(() => finish(() => resolve(undefined)), 5));
-    socket.once('close', () => finish(() => resolve(undefined)));
+    socket.once('error', () => {}); // its 'close' follows
+    socket.once('close', () => setTimeout(() => finish(() => resolve(undefined)), REFUSED_RETRY_MS));
   });
 }
 

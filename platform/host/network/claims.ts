@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SlotKind } from './addresses.ts';
 
@@ -20,15 +20,17 @@ export interface Claim {
 /** Claims an index. False when another server, or this one, has it already. */
 export async function claim({ index, kind, owner }: Claim): Promise<boolean> {
   await mkdir(CLAIMS_DIRECTORY, { recursive: true, mode: 0o700 });
+  // Whole from the first moment: a claim without an owner would be taken for one that nobody needs.
+  const beside = join(CLAIMS_DIRECTORY, `.${index}-${process.pid}`);
+  await writeFile(beside, JSON.stringify({ kind, owner }), { mode: 0o600 });
   try {
-    await writeFile(join(CLAIMS_DIRECTORY, String(index)), JSON.stringify({ kind, owner }), {
-      flag: 'wx',
-      mode: 0o600,
-    });
+    await link(beside, join(CLAIMS_DIRECTORY, String(index)));
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw error;
+  } finally {
+    await rm(beside, { force: true });
   }
 }
 

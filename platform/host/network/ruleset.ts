@@ -34,6 +34,7 @@ table ip thaw {
   chain input {
     type filter hook input priority filter; policy drop;
     iifname "tap0" ip protocol icmp accept
+    iifname "tap0" meta l4proto tcp reject with tcp reset
     iifname "veth0" meta l4proto tcp reject with tcp reset
   }
   chain forward {

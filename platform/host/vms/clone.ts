@@ -1,4 +1,3 @@
-import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import { copySparse } from '../disk/copy.ts';
 import type { Overlays } from '../disk/overlay.ts';
@@ -25,7 +24,7 @@ export async function placeClone(
   const copied = options.memory === 'own' || (options.shared && !options.mapsReadOnly);
   await Promise.all([
     options.overlays.create(disk, template.manifest.diskBytes),
-    copied ? copySparse(source, own).then(() => chmod(own, 0o666)) : undefined,
+    copied ? copySparse(source, own) : undefined,
   ]);
   return {
     memory: copied

@@ -38,6 +38,7 @@ export async function freezeInto(
   const id = randomId('t_', 16);
   const directory = await store.begin(id);
   stack.defer(() => rm(directory, { recursive: true, force: true }));
+  await vm.remember({ ready: false });
   await vm.machine.save(join(directory, TEMPLATE_FILES.state), signal);
   // The files leave the VM's directory before the VM's end removes it; the VMM has them open, not their names.
   await rename(vm.file('memory'), join(directory, TEMPLATE_FILES.memory));

@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 
@@ -19,9 +19,16 @@ const recordSchema = z.object({
     z.object({ mode: z.enum(['none', 'public']) }),
     z.object({ mode: z.literal('hosts'), hosts: z.array(z.string()) }),
   ]),
+  cpus: z.number().exactOptional(),
+  tasksMax: z.number().exactOptional(),
   startedAt: z.string(),
   phases: z.record(z.string(), z.number()),
-  /** False until the VM has an identity of its own: one that was interrupted before is not taken back. */
+  /** True while its processors are stopped because somebody asked for it. */
+  paused: z.boolean(),
+  /**
+   * False until the VM has an identity of its own, and from when its freeze begins: one that was interrupted there is
+   * not taken back.
+   */
   ready: z.boolean(),
 });
 
@@ -32,12 +39,14 @@ const FILE = 'vm.json';
 /** Makes the VM's directory and its record. */
 export async function createRecord(directory: string, record: VmRecord): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  await updateRecord(directory, record);
+  await writeFile(join(directory, FILE), JSON.stringify(record), { mode: 0o600 });
 }
 
-/** Writes the record of a VM whose directory is there. */
+/** Writes the record of a VM anew, in one step: a reader finds the old one or this one. */
 export async function updateRecord(directory: string, record: VmRecord): Promise<void> {
-  await writeFile(join(directory, FILE), JSON.stringify(record), { mode: 0o600 });
+  const beside = join(directory, `${FILE}.new`);
+  await writeFile(beside, JSON.stringify(record), { mode: 0o600 });
+  await rename(beside, join(directory, FILE));
 }
 
 /** The record, or undefined when there is none that can be read. */

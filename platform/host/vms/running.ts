@@ -6,7 +6,7 @@ import { GuestAgent } from '../guest/agent.ts';
 import type { Slot } from '../network/slot.ts';
 import type { Slots } from '../network/slots.ts';
 import type { Machine } from '../vmm/contract.ts';
-import type { VmRecord } from './record.ts';
+import { updateRecord, type VmRecord } from './record.ts';
 
 /** Where the egress proxy learns what a slot may reach. */
 export interface EgressTable {
@@ -33,6 +33,7 @@ export class RunningVm implements AsyncDisposable {
   /** Resolves once, when everything is freed, with how the VM ended. */
   readonly ended: Promise<EndReason>;
   #reason: EndReason | undefined;
+  #writing: Promise<void> = Promise.resolve();
 
   constructor(record: VmRecord, machine: Machine, holdings: Holdings) {
     this.record = record;
@@ -53,6 +54,17 @@ export class RunningVm implements AsyncDisposable {
     return join(this.directory, name);
   }
 
+  /** Stops the processors, for a later server too. */
+  async pause(): Promise<void> {
+    await this.remember({ paused: true });
+    await this.machine.pause();
+  }
+
+  async resume(): Promise<void> {
+    await this.machine.resume();
+    await this.remember({ paused: false });
+  }
+
   /** Ends the VM; the first reason given is the one that counts. */
   async end(reason: EndReason): Promise<void> {
     this.#reason ??= reason;
@@ -64,6 +76,14 @@ export class RunningVm implements AsyncDisposable {
     return this.end('ended');
   }
 
+  /** Changes the record for a later server; one change after the other. */
+  remember(change: Partial<Pick<VmRecord, 'paused' | 'ready'>>): Promise<void> {
+    Object.assign(this.record, change);
+    const written = this.#writing.then(() => updateRecord(this.directory, this.record));
+    this.#writing = written.catch(() => {});
+    return written;
+  }
+
   async #free({ directory, slot, slots, cgroups, egress }: Holdings): Promise<EndReason> {
     const { id } = this.record;
     const reason = this.#reason ?? ((await cgroups.wasOutOfMemory(id)) ? 'oom' : 'crashed');
@@ -71,7 +91,9 @@ export class RunningVm implements AsyncDisposable {
     egress.forget(slot.address);
     slots.give(slot);
     await cgroups.remove(id);
-    await rm(directory, { recursive: true, force: true });
+    await this.#writing;
+    // What cannot be removed now belongs to nothing, and goes at the next start.
+    await rm(directory, { recursive: true, force: true }).catch(() => {});
     return reason;
   }
 }

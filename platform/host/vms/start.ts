@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { freemem } from 'node:os';
 import { join } from 'node:path';
 import { ThawError } from '../../errors.ts';
+import { cancelled } from '../cancelled.ts';
 import type { Cgroups } from '../cgroup.ts';
 import type { Egress, RuntimeName, Shape } from '../contract.ts';
 import { afterThaw } from '../guest/after-thaw.ts';
@@ -9,7 +10,7 @@ import type { SlotKind } from '../network/addresses.ts';
 import type { Slots } from '../network/slots.ts';
 import type { ImageSet } from '../parts.ts';
 import type { Machine, MachineSpec, Vmm } from '../vmm/contract.ts';
-import { createRecord, updateRecord, type VmRecord } from './record.ts';
+import { createRecord, type VmRecord } from './record.ts';
 import { type EgressTable, RunningVm } from './running.ts';
 
 const MIB = 1024 * 1024;
@@ -61,7 +62,7 @@ export async function startVm(parts: StartParts, plan: StartPlan, signal?: Abort
     try {
       return await startOnce(parts, plan, signal);
     } catch (error) {
-      signal?.throwIfAborted();
+      if (signal?.aborted) throw cancelled(signal);
       if (attempt === ATTEMPTS || !(error instanceof ThawError) || error.code !== 'thaw_failed') throw error;
     }
   }
@@ -93,30 +94,47 @@ async function startOnce(parts: StartParts, plan: StartPlan, signal?: AbortSigna
     memory: plan.memory,
     egress: plan.egress,
     startedAt: new Date().toISOString(),
+    ...(plan.cpus === undefined ? {} : { cpus: plan.cpus }),
+    ...(plan.tasksMax === undefined ? {} : { tasksMax: plan.tasksMax }),
     phases: phases.marks,
+    paused: false,
     ready: false,
   };
   stack.defer(() => rm(directory, { recursive: true, force: true }));
   await createRecord(directory, record);
   stack.defer(() => cgroups.remove(plan.id));
-  const [files, procs] = await Promise.all([
+  const [files, procs] = await both(
     plan.place(directory),
     cgroups.create(plan.id, {
       cpus: plan.cpus ?? plan.shape.vcpus,
       memoryBytes: plan.shape.memoryMiB * MIB + VMM_OVERHEAD_BYTES[vmm.identity.accelerator],
     }),
-  ]);
+  );
   phases.mark('prepare');
   const machine = stack.use(await startMachine(parts, plan, { ...files, directory, slot, procs, phases }, signal));
   await machine.resume();
   if (plan.state !== undefined) {
-    await afterThaw(slot.address, { hostname: plan.id, tasksMax: plan.tasksMax ?? DEFAULT_TASKS }, signal);
+    const identity = { hostname: plan.id, tasksMax: plan.tasksMax ?? DEFAULT_TASKS };
+    await afterThaw(slot.address, identity, whileItRuns(machine, signal));
     phases.mark('identity');
   }
   stack.move();
-  record.ready = true;
-  void updateRecord(directory, record).catch(() => {}); // lost only when the VM is: then it is not taken back
-  return new RunningVm(record, machine, { directory, slot, slots, cgroups, egress });
+  const vm = new RunningVm(record, machine, { directory, slot, slots, cgroups, egress });
+  void vm.remember({ ready: true }).catch(() => {}); // lost only when the VM is: then it is not taken back
+  return vm;
+}
+
+/** Fires when `signal` does, and when the machine has ended: nobody is left to wait for. */
+function whileItRuns(machine: Machine, signal: AbortSignal | undefined): AbortSignal {
+  const gone = new AbortController();
+  void machine.ended.then(() => gone.abort(new Error('the VMM has ended')));
+  return signal ? AbortSignal.any([signal, gone.signal]) : gone.signal;
+}
+
+/** Both results, or the first failure once both are over: what is undone then must not be in the making. */
+async function both<A, B>(one: Promise<A>, other: Promise<B>): Promise<[A, B]> {
+  await Promise.allSettled([one, other]);
+  return Promise.all([one, other]);
 }
 
 interface Placed extends Pick<MachineSpec, 'memory' | 'disks' | 'directory'> {

@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
 import { ThawError } from '../../../errors.ts';
 
 /*
@@ -14,21 +15,28 @@ import { ThawError } from '../../../errors.ts';
  * be sent ahead of their answers.
  */
 
-interface Message {
-  id?: number;
-  return?: unknown;
-  error?: { class: string; desc: string };
-  event?: string;
-  data?: Record<string, unknown>;
-}
+const message = z.object({
+  id: z.number().exactOptional(),
+  return: z.unknown().optional(),
+  error: z.object({ class: z.string(), desc: z.string() }).exactOptional(),
+  event: z.string().exactOptional(),
+  data: z.record(z.string(), z.unknown()).exactOptional(),
+});
+
+type Message = z.infer<typeof message>;
 
 interface Waiting {
   resolve(value: unknown): void;
   reject(error: Error): void;
+  limit: NodeJS.Timeout;
 }
 
 /** How often a connection is tried while the VMM process starts. */
 const RETRY_MS = 1;
+/** Every command is answered at once, long work is told by events: a VMM that is silent for this long is stuck. */
+const ANSWER_LIMIT_MS = 30_000;
+/** QEMU's longest answer, the guest's console, takes at most six bytes for each of its 64 KiB. */
+const MAX_LINE_LENGTH = 1024 * 1024;
 
 /** A connection to one QEMU's monitor. */
 export class Monitor implements AsyncDisposable {
@@ -48,7 +56,10 @@ export class Monitor implements AsyncDisposable {
     this.closed = new Promise((resolve) =>
       socket.on('close', () => {
         const gone = new ThawError('thaw_failed', 'The VMM ended before it answered.');
-        for (const waiting of this.#answers.values()) waiting.reject(gone);
+        for (const waiting of this.#answers.values()) {
+          clearTimeout(waiting.limit);
+          waiting.reject(gone);
+        }
         this.#answers.clear();
         resolve();
       }),
@@ -70,7 +81,7 @@ export class Monitor implements AsyncDisposable {
       const socket = await tryConnect(path);
       if (socket !== undefined) {
         const monitor = new Monitor(socket);
-        await monitor.execute('qmp_capabilities');
+        await monitor.#negotiate(signal);
         return monitor;
       }
       if (over) throw new ThawError('thaw_failed', 'The VMM ended before its monitor answered.');
@@ -83,10 +94,13 @@ export class Monitor implements AsyncDisposable {
     const id = this.#nextId++;
     const answer = new Promise<unknown>((resolve, reject) => {
       if (this.#socket.destroyed) return reject(new ThawError('thaw_failed', 'The VMM has ended.'));
-      this.#answers.set(id, {
-        resolve,
-        reject: (error) => reject(new ThawError('thaw_failed', `The VMM refused ${command}.`, { cause: error })),
-      });
+      const fail = (cause: Error) =>
+        reject(new ThawError('thaw_failed', `The VMM did not carry out ${command}.`, { cause }));
+      const limit = setTimeout(() => {
+        this.#answers.delete(id);
+        fail(new Error(`no answer within ${ANSWER_LIMIT_MS / 1000} s`));
+      }, ANSWER_LIMIT_MS);
+      this.#answers.set(id, { resolve, reject: fail, limit });
     });
     this.#socket.write(`${JSON.stringify({ execute: command, ...(args && { arguments: args }), id })}\n`);
     return answer;
@@ -103,10 +117,30 @@ export class Monitor implements AsyncDisposable {
     await this.closed;
   }
 
+  async #negotiate(signal?: AbortSignal): Promise<void> {
+    const giveUp = () => this.#socket.destroy();
+    signal?.addEventListener('abort', giveUp, { once: true });
+    try {
+      await this.execute('qmp_capabilities');
+    } catch (error) {
+      this.#socket.destroy();
+      signal?.throwIfAborted();
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', giveUp);
+    }
+  }
+
+  /** A VMM that a guest has taken over may say anything: what is no message ends the connection, and with it the VM. */
   #read(text: string): void {
     const lines = (this.#partial + text).split('\n');
     this.#partial = lines.pop() ?? '';
-    for (const line of lines) if (line.trim() !== '') this.#take(JSON.parse(line) as Message);
+    try {
+      if (this.#partial.length > MAX_LINE_LENGTH) throw new SyntaxError('an endless line');
+      for (const line of lines) if (line.trim() !== '') this.#take(message.parse(JSON.parse(line)));
+    } catch {
+      this.#socket.destroy();
+    }
   }
 
   #take(message: Message): void {
@@ -117,6 +151,7 @@ export class Monitor implements AsyncDisposable {
     if (message.id === undefined) return; // the greeting
     const waiting = this.#answers.get(message.id);
     this.#answers.delete(message.id);
+    clearTimeout(waiting?.limit);
     if (message.error) waiting?.reject(new Error(`${message.error.class}: ${message.error.desc}`));
     else waiting?.resolve(message.return);
   }
