@@ -10,6 +10,8 @@ import { guestProgram } from '../../builders/guest-program.ts';
 
 export interface RunningShim extends AsyncDisposable {
   process: ChildProcess;
+  /** Its working directory. */
+  directory: string;
   url: string;
   /** Standard error so far. */
   errors(): string;
@@ -79,6 +81,7 @@ export async function runShim(
   };
   return {
     process: child,
+    directory,
     url: `http://127.0.0.1:${port}/`,
     errors: () => errors,
     heard,
@@ -109,7 +112,7 @@ async function listening(port: number, ended: Promise<unknown>): Promise<void> {
     over = true;
   });
   while (!over) {
-    const open = await fetch(`http://127.0.0.1:${port}/`, { headers: { 'x-probe': '1' } }).then(
+    const open = await fetch(`http://127.0.0.1:${port}/`, { headers: { 'x-probe': '1', 'x-thaw-warmup': '1' } }).then(
       (answer) => answer.body?.cancel().then(() => true) ?? true,
       () => false,
     );

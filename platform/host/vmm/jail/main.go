@@ -15,35 +15,10 @@
 package main
 
 import (
-	"encoding/json"
 	"os"
 	"runtime"
 	"syscall"
 )
-
-// Bind shows one path of the host inside the root.
-type Bind struct {
-	From     string `json:"from"`
-	To       string `json:"to"`
-	Writable bool   `json:"writable"`
-}
-
-// Spec is everything the jail is told; sizes in bytes.
-type Spec struct {
-	Cgroups   []string          `json:"cgroups"` // cgroup.procs files to join
-	Netns     string            `json:"netns"`   // path of the network namespace, empty = stay
-	Tap       string            `json:"tap"`     // name of the tap in it, empty = none
-	Monitor   string            `json:"monitor"` // path of the unix socket to listen on
-	State     string            `json:"state"`   // file with saved device state, empty = none
-	Root      string            `json:"root"`    // empty directory that the root is mounted on
-	Binds     []Bind            `json:"binds"`
-	Devices   []string          `json:"devices"` // device nodes, at the same paths inside
-	Links     map[string]string `json:"links"`   // symbolic links inside the root: name -> target
-	UID       int               `json:"uid"`
-	GID       int               `json:"gid"`
-	FileLimit uint64            `json:"fileLimit"` // largest file the VMM may write
-	Argv      []string          `json:"argv"`
-}
 
 const (
 	monitorFd = 3
@@ -61,10 +36,8 @@ func main() {
 		printFrequency()
 		return
 	}
-	var spec Spec
-	if err := json.Unmarshal([]byte(os.Args[1]), &spec); err != nil {
-		fail("spec", "the spec is not valid JSON", err)
-	}
+	spec, err := readSpec(os.Args[1])
+	check("spec", "", err)
 	for _, file := range spec.Cgroups {
 		check("cgroup", file, joinCgroup(file))
 	}
@@ -80,16 +53,16 @@ func main() {
 	if spec.State != "" {
 		files[stateFd] = must("state", spec.State)(syscall.Open(spec.State, syscall.O_RDONLY|syscall.O_CLOEXEC, 0))
 	}
-	check("root", spec.Root, enterRoot(&spec))
+	check("root", spec.Root, enterRoot(spec))
 	check("descriptors", "", place(files))
 	check("descriptors", "", closeAbove(stateFd))
 	check("limits", "", limit(spec.FileLimit))
 	check("privileges", "", dropPrivileges(spec.UID, spec.GID))
-	err := syscall.Exec(spec.Argv[0], spec.Argv, []string{"LANG=C"})
+	err = syscall.Exec(spec.Argv[0], spec.Argv, []string{"LANG=C"})
 	fail("exec", spec.Argv[0], err)
 }
 
-// place moves each descriptor to the number that the VMM expects it at.
+// place moves each descriptor to the number that the VMM expects it at, and leaves no other at these numbers.
 func place(files map[int]int) error {
 	const clear = 64 // above every number used here, so that nothing is overwritten
 	for number, fd := range files {
@@ -99,7 +72,12 @@ func place(files map[int]int) error {
 		}
 		files[number] = int(high)
 	}
-	for number, fd := range files {
+	for number := monitorFd; number <= stateFd; number++ {
+		fd, wanted := files[number]
+		if !wanted {
+			_ = syscall.Close(number) // what may have been open there is nothing to the VMM
+			continue
+		}
 		if err := syscall.Dup3(fd, number, 0); err != nil {
 			return err
 		}

@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Server } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { after, before, describe, it } from 'node:test';
+import { promisify } from 'node:util';
+import type { Egress, Vm } from '../../platform/host/contract.ts';
+import { GATEWAY, GATEWAY_PORTS, gatewayServiceAddress } from '../../platform/host/network/addresses.ts';
+import { ask, openTestHost, PORT, type TestHost } from '../fixtures/host.ts';
+
+describe('what a guest reaches', () => {
+  let at: TestHost;
+  let registry: string;
+  let listener: Server;
+  let knocks = 0;
+  const vms = {} as Record<Egress['mode'], Vm>;
+  before(async () => {
+    at = await openTestHost({ slotsAhead: 2 });
+    const { stdout } = await promisify(execFile)('npm', ['config', 'get', 'registry'], { cwd: '/' });
+    registry = new URL(stdout.trim()).hostname;
+    listener = createServer((socket) => {
+      knocks += 1;
+      socket.on('error', () => {}).end('you should not be here');
+    }).listen(0, '0.0.0.0');
+    await once(listener, 'listening');
+    const egress: Egress[] = [{ mode: 'none' }, { mode: 'public' }, { mode: 'hosts', hosts: [registry] }];
+    await Promise.all(egress.map(async (one) => void (vms[one.mode] = await at.thaw({ egress: one }))));
+  });
+  after(async () => {
+    listener.close();
+    await at[Symbol.asyncDispose]();
+  });
+
+  /** How connecting from inside a guest to each of these ends: `connected`, an error's code, or `silence`. */
+  const tried = (vm: Vm, targets: [string, number][]) =>
+    ask<string[]>(
+      vm,
+      `const { connect } = require('node:net');
+       return Promise.all(${JSON.stringify(targets)}.map(([host, port]) => new Promise((resolve) => {
+         const socket = connect({ host, port });
+         const end = (how) => { socket.destroy(); resolve(how); };
+         socket.once('connect', () => end('connected')).once('error', (error) => end(error.code));
+         setTimeout(end, 1500, 'silence');
+       })));`,
+    );
+
+  /** The first line that the gateway's proxy answers to a CONNECT for `name`. */
+  const proxied = (vm: Vm, name: string) =>
+    ask<string>(
+      vm,
+      `const socket = require('node:net').connect(${GATEWAY_PORTS.proxy}, '${GATEWAY}');
+       socket.write('CONNECT ${name} HTTP/1.1\\r\\nhost: ${name}\\r\\n\\r\\n');
+       const [bytes] = await require('node:events').once(socket, 'data');
+       socket.destroy();
+       return String(bytes).split('\\r\\n')[0];`,
+    );
+
+  for (const mode of ['none', 'public', 'hosts'] as const) {
+    it(`is neither the host, nor another guest, nor a private address, with mode ${mode}`, async () => {
+      const vm = vms[mode];
+      const { port } = listener.address() as AddressInfo;
+      const own = Object.values(networkInterfaces())
+        .flatMap((addresses) => addresses ?? [])
+        .filter(({ family, internal }) => family === 'IPv4' && !internal)
+        .map(({ address }) => address);
+      const slotsHostEnd = vm.address.replace(/\d+$/, (last) => String(Number(last) - 1));
+      const addresses = [GATEWAY, slotsHostEnd, gatewayServiceAddress(at.config.serverId), vm.address, ...own];
+      const others = Object.values(vms).filter(({ id }) => id !== vm.id);
+      const targets: [string, number][] = [
+        ...addresses.map((address): [string, number] => [address, port]),
+        ...others.map(({ address }): [string, number] => [address, PORT]),
+        ...others.map(({ address }): [string, number] => [address, 1001]),
+        ['169.254.169.254', 80],
+        ['192.168.0.1', 80],
+        ['10.0.0.1', 80],
+        ['172.17.0.1', 80],
+        ['100.64.0.1', 80],
+      ];
+      const ends = await tried(vm, targets);
+      const reached = targets.filter((_, at) => ends[at] === 'connected');
+      assert.deepEqual(reached, []);
+      assert.equal(knocks, 0);
+    });
+  }
+
+  it('is told at once that a private address is closed', async () => {
+    for (const vm of Object.values(vms)) {
+      const began = performance.now();
+      assert.deepEqual(await tried(vm, [['192.168.0.1', 80]]), ['EHOSTUNREACH']);
+      assert.ok(performance.now() - began < 1_000);
+    }
+  });
+
+  it('is, by the proxy, a host that the policy names, and no other', async () => {
+    assert.match(await proxied(vms.hosts, `${registry}:443`), /^HTTP\/1\.1 200 /);
+    assert.match(await proxied(vms.hosts, `${registry.toUpperCase()}.:443`), /^HTTP\/1\.1 200 /);
+    for (const other of ['example.org:443', `${registry}:22`, `${registry}.example.org:443`, '127.0.0.1:443', 'x:443']) {
+      assert.match(await proxied(vms.hosts, other), /^HTTP\/1\.1 403 /, other);
+    }
+    for (const mode of ['none', 'public'] as const) {
+      assert.match(await proxied(vms[mode], `${registry}:443`), /^HTTP\/1\.1 403 /, mode);
+    }
+  });
+
+  it('is a resolver only with the public internet', async () => {
+    const resolve = (vm: Vm) =>
+      ask<string>(
+        vm,
+        `const { Resolver } = require('node:dns').promises;
+         const resolver = new Resolver({ timeout: 1500, tries: 1 });
+         resolver.setServers(['${GATEWAY}']);
+         return resolver.resolve4('${registry}').then(() => 'answered', (error) => error.code);`,
+      );
+    assert.notEqual(await resolve(vms.public), 'ETIMEOUT');
+    for (const mode of ['none', 'hosts'] as const) assert.equal(await resolve(vms[mode]), 'ETIMEOUT', mode);
+  });
+
+  it('is nothing under another address than its own', async () => {
+    // A guest that calls itself its neighbour is not taken for it.
+    const vm = await at.thaw({ egress: { mode: 'none' } });
+    const outcome = await ask<string>(
+      vm,
+      `const socket = require('node:dgram').createSocket('udp4');
+       return new Promise((resolve) => socket.once('error', (error) => resolve(error.code))
+         .bind(4000, '${vms.hosts.address}', () => resolve('bound')));`,
+    );
+    assert.equal(outcome, 'EADDRNOTAVAIL');
+    await at.host.end(vm.id);
+  });
+});
