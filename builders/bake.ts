@@ -10,8 +10,6 @@ import { plainLine } from './plain-text.ts';
 import type { ScopedVm } from './scoped-vm.ts';
 import { warmUp } from './warm-up.ts';
 
-/** Longest time from the start of the code to its first open port. */
-const START_LIMIT_MS = 30_000;
 /** Lines that go with the note about an error status. */
 const NOTED_LINES = 8;
 /** Lines of a stack that are not about the code. */
@@ -36,7 +34,7 @@ export interface BakeRequest {
  * @throws ThawError `build_failed` when the code does not start or does not answer, or what the host throws
  */
 export async function bake(
-  { host, prepared }: PipelineParts,
+  { host, prepared, settings }: PipelineParts,
   request: BakeRequest,
   report: Report,
   signal: AbortSignal,
@@ -53,19 +51,25 @@ export async function bake(
   await host.putTree(vm.id, APP, artifact, signal);
   report('Starting');
   await ask({ host: vm.address, port: LOAD_PORT, body: loadOrder(run), signal });
-  await listening(host, vm, request, signal);
+  await listening(host, vm, request, settings.startTimeoutMs, signal);
   await answering(host, vm, request, report, signal);
   const template = await host.freeze(vm.id, { labels }, signal);
   return template.id;
 }
 
-async function listening(host: Host, vm: ScopedVm, { name, run }: BakeRequest, signal: AbortSignal): Promise<void> {
-  const outcome = await host.waitListening(vm.id, run.port, START_LIMIT_MS, signal);
+async function listening(
+  host: Host,
+  vm: ScopedVm,
+  { name, run }: BakeRequest,
+  limitMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const outcome = await host.waitListening(vm.id, run.port, limitMs, signal);
   if (outcome.listening) return;
   const reason =
     'exited' in outcome
       ? `${name} ended while it was loading (${ending(outcome.exited)}).`
-      : `${name} was not ready to answer within ${START_LIMIT_MS / 1000} s of its start.`;
+      : `${name} was not ready to answer within ${limitMs / 1000} s of its start.`;
   throw buildFailed(reason, await written(host, vm, signal), {
     hint: 'Code at the top level has to finish; work belongs into the request handler.',
   });

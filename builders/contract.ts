@@ -9,6 +9,8 @@ export interface BuildSettings {
   maxSourceBytes: number;
   /** Longest time one branch may take from its first byte to its template, in milliseconds; waiting in line is not counted. */
   buildTimeoutMs: number;
+  /** Longest time code may take from its start to its first open port, in milliseconds. */
+  startTimeoutMs: number;
   /** Builds that run at once; the rest wait in line. */
   maxConcurrentBuilds: number;
   /** Certificates (PEM) that builds trust besides Node's own; empty for none. */

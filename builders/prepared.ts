@@ -124,7 +124,7 @@ export class PreparedTemplates {
     for (let count = 0; count < (rehearsal?.requests ?? 0); count++) {
       await ask({ host: vm.address, port: rehearsal?.port ?? port, signal });
     }
-    const template = await host.freeze(vm.id, { labels }, signal);
+    const template = await host.freeze(vm.id, { labels, shared: true }, signal);
     this.#log.info(
       { program: name, template: template.id, ms: Math.round(performance.now() - started) },
       'program prepared',

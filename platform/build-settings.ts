@@ -20,6 +20,7 @@ export async function buildSettings(config: Config): Promise<BuildSettings> {
   return {
     maxSourceBytes: config.maxSourceBytes,
     buildTimeoutMs: config.buildTimeoutMs,
+    startTimeoutMs: config.startTimeoutMs,
     maxConcurrentBuilds: CONCURRENT_BUILDS,
     caBundle: await certificates(config.buildCa),
     npmrc: [`registry=${registry.href}`, ...(config.buildNpmrc?.split('\n') ?? [])].join('\n'),

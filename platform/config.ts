@@ -44,6 +44,8 @@ const schema = z.object({
   THAW_MAX_SOURCE_MB: count(1, 10_240).default(256),
   /** Longest time a whole build may take. */
   THAW_BUILD_TIMEOUT_MS: count(1000, 3_600_000).default(600_000),
+  /** Longest time code may take from its start to its first open port. */
+  THAW_START_TIMEOUT_MS: count(100, 600_000).default(30_000),
   /** Log bytes kept on disk per app. */
   THAW_LOG_MB: count(1, 10_240).default(16),
   /** Certificates that builds trust; default: the host's own bundle. */
@@ -80,6 +82,7 @@ export interface Config {
   responseTimeoutMs: number;
   maxSourceBytes: number;
   buildTimeoutMs: number;
+  startTimeoutMs: number;
   logBytes: number;
   buildCa: string | undefined;
   buildNpmrc: string | undefined;
@@ -125,6 +128,7 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     responseTimeoutMs: value.THAW_RESPONSE_TIMEOUT_MS,
     maxSourceBytes: value.THAW_MAX_SOURCE_MB * 1024 * 1024,
     buildTimeoutMs: value.THAW_BUILD_TIMEOUT_MS,
+    startTimeoutMs: value.THAW_START_TIMEOUT_MS,
     logBytes: value.THAW_LOG_MB * 1024 * 1024,
     buildCa: value.THAW_BUILD_CA,
     buildNpmrc: value.THAW_BUILD_NPMRC,

@@ -40,7 +40,7 @@ export class Instances {
     const vm = await this.#clone(known, known.template, signal).catch(async (error: unknown) => {
       if (!(error instanceof ThawError) || error.code !== 'template_stale') throw error;
       this.#parts.log.info({ deployment: known.deployment, why: error.message }, 'baking a template again');
-      return this.#clone(known, await this.#parts.rebake(known.deployment, signal), signal);
+      return this.#clone(known, await this.#rebake(known.deployment, signal), signal);
     });
     void this.#collect(vm);
     return { id: vm.id, address: vm.address, port: known.port, phases: vm.phases };
@@ -97,6 +97,18 @@ export class Instances {
       log.info({ template: id }, 'removing a template that no deployment needs');
       await host.removeTemplate(id);
     }
+  }
+
+  /** What the code said as it failed is for its author, who finds it in the log, and not for a client of the edge. */
+  #rebake(deployment: string, signal: AbortSignal): Promise<string> {
+    return this.#parts.rebake(deployment, signal).catch((error: unknown) => {
+      if (!(error instanceof ThawError) || error.code !== 'build_failed') throw error;
+      this.#parts.log.warn({ deployment, why: error.message }, 'the code did not start again');
+      throw new ThawError('app_crashed', 'The app could not be started again.', {
+        hint: 'Its author finds the reason in the server log; a new push replaces it.',
+        cause: error,
+      });
+    });
   }
 
   #clone(route: AppRoute, template: string, signal: AbortSignal): Promise<Vm> {

@@ -101,7 +101,6 @@ export async function serve(config: Config, log: Log): Promise<Server> {
     return reading;
   };
   opened.defer(control.onRoutesChanged(() => void changed()));
-  await control.deployments.failInterrupted();
   await builders.reconcile();
   await changed();
   await instances.takeBack(edge);
@@ -137,6 +136,10 @@ export async function serve(config: Config, log: Log): Promise<Server> {
   });
   const listening = opened.use(await listenOn(api.fetch, config.api));
   ready = true;
+  // The first push finds its VMs prepared. Without that it would wait for the same.
+  void builders.warm(closing.signal).catch((err: unknown) => {
+    if (!closing.signal.aborted) log.warn({ err }, 'the VMs of builds could not be prepared ahead');
+  });
   const parts = opened.move();
   return {
     api: listening.address,

@@ -12,6 +12,8 @@ export interface CatalogueImage {
   hash: string;
   /** Size that the guest sees. */
   sizeBytes: number;
+  /** When it was built, ISO 8601: the same definition may have come to other packages before. */
+  built: string;
   /** Commands to run once after a boot, before it is frozen. */
   warm: readonly (readonly string[])[];
 }
@@ -57,7 +59,8 @@ export async function catalogueFrom(
   for (const name of IMAGE_NAMES) {
     const disk = await get(plan.disks[name]);
     const path = disk.path('ext4');
-    images[name] = { path, hash: disk.hash, sizeBytes: (await stat(path)).size, warm: IMAGES[name].warm };
+    const { size, mtime } = await stat(path);
+    images[name] = { path, hash: disk.hash, sizeBytes: size, built: mtime.toISOString(), warm: IMAGES[name].warm };
   }
   return {
     kernel: { path: kernel.path('vmlinux'), release: kernel.facts.release ?? '', hash: kernel.hash },

@@ -69,6 +69,11 @@ export interface ThawRequest {
 
 export interface FreezeRequest {
   labels: Record<string, string>;
+  /**
+   * True for a VM that holds nothing of any tenant: its template is kept with those of
+   * the runtime images, apart from the data directory, and serves every server on this host.
+   */
+  shared?: boolean;
 }
 
 export interface ExecRequest {
@@ -175,7 +180,10 @@ export interface Host extends AsyncDisposable {
   list(): Vm[];
 
   templates(): Promise<Template[]>;
-  /** Removes a template; running clones keep what they have mapped. Removing one that is gone is no error. */
+  /**
+   * Removes a template; running clones keep what they have mapped. Removing one that is gone is no error. A shared one
+   * stays: other servers may stand on it. The host removes those that are outdated.
+   */
   removeTemplate(template: string): Promise<void>;
 
   exec(vm: string, request: ExecRequest, signal?: AbortSignal): AsyncIterable<ExecEvent>;

@@ -118,10 +118,11 @@ export class LocalHost implements Host {
   }
 
   async freeze(id: string, request: FreezeRequest, signal?: AbortSignal): Promise<Template> {
-    const { catalogue, templates } = this.#parts;
+    const { catalogue, store, templates } = this.#parts;
     const vm = this.#vm(id);
     const { dependsOn, diskBytes } = catalogue.usable(vm.record.template).manifest;
-    return describeTemplate(await freezeInto(templates, vm, { labels: request.labels, dependsOn, diskBytes }, signal));
+    const about = { labels: request.labels, dependsOn, diskBytes };
+    return describeTemplate(await freezeInto(request.shared ? store : templates, vm, about, signal));
   }
 
   async fork(id: string, labels: Record<string, string>, signal?: AbortSignal): Promise<Vm> {

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Log } from '../log.ts';
 import { Cgroups } from './cgroup.ts';
 import type { Host } from './contract.ts';
 import { Overlays } from './disk/overlay.ts';
@@ -12,6 +13,8 @@ import { reconcile } from './reconcile.ts';
 import { TemplateCatalogue } from './templates/chain.ts';
 import { TemplateStore } from './templates/store.ts';
 import { isAlive } from './vmm/process.ts';
+
+const OUTDATED_AFTER_MS = 24 * 60 * 60_000;
 
 /**
  * Opens this machine as a host: takes back what the server before left, and
@@ -42,11 +45,27 @@ export async function openHost(parts: HostParts): Promise<Host> {
   const directory = join(data, 'vms');
   const adopted = await reconcile({ vmm, slots, cgroups, egress: gateway, serverId, directory, log });
   await slots.fill();
+  const catalogue = new TemplateCatalogue([templates, store], vmm.identity, imageSet);
+  await removeOutdated(store, catalogue, log);
   return new LocalHost({
     ...{ vmm, imageSet, slots, cgroups, egress: gateway, serverId, directory, log, adopted, store, templates },
     overlays: new Overlays(join(data, 'templates', '.empty')),
-    catalogue: new TemplateCatalogue([templates, store], vmm.identity, imageSet),
+    catalogue,
     acceleratorReason: parts.acceleratorReason,
     resources: resources.move(),
   });
+}
+
+/**
+ * Templates of booted images that nothing here can load any more: another QEMU,
+ * agent or image has come since. Fresh ones are left, as another server that
+ * shares the cache may just have made them.
+ */
+async function removeOutdated(store: TemplateStore, catalogue: TemplateCatalogue, log: Log): Promise<void> {
+  for (const { manifest } of store.list()) {
+    const age = Date.now() - Date.parse(manifest.createdAt);
+    if (age < OUTDATED_AFTER_MS || !catalogue.isStale(manifest.id)) continue;
+    log.info({ template: manifest.id, runtime: manifest.runtime }, 'removing the template of an outdated image');
+    await store.remove(manifest.id);
+  }
 }

@@ -5,7 +5,10 @@ import type { Vmm } from './vmm/contract.ts';
 export interface RuntimeImage {
   /** Raw root disk, never written to. */
   path: string;
+  /** Of its definition. */
   hash: string;
+  /** ISO 8601; with the hash it tells one build from another. */
+  built: string;
   sizeBytes: number;
   /** Commands run once after a boot, before it is frozen: what they read is in memory in every clone. */
   warm: readonly (readonly string[])[];

@@ -75,6 +75,7 @@ async function start(data: string, host: ProcessHost, settings: Partial<BuildSet
       settings: {
         maxSourceBytes: 4 * 1024 * 1024,
         buildTimeoutMs: 60_000,
+        startTimeoutMs: 30_000,
         maxConcurrentBuilds: 1,
         caBundle: '',
         npmrc: '',

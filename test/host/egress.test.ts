@@ -95,7 +95,13 @@ describe('what a guest reaches', () => {
   it('is, by the proxy, a host that the policy names, and no other', async () => {
     assert.match(await proxied(vms.hosts, `${registry}:443`), /^HTTP\/1\.1 200 /);
     assert.match(await proxied(vms.hosts, `${registry.toUpperCase()}.:443`), /^HTTP\/1\.1 200 /);
-    for (const other of ['example.org:443', `${registry}:22`, `${registry}.example.org:443`, '127.0.0.1:443', 'x:443']) {
+    for (const other of [
+      'example.org:443',
+      `${registry}:22`,
+      `${registry}.example.org:443`,
+      '127.0.0.1:443',
+      'x:443',
+    ]) {
       assert.match(await proxied(vms.hosts, other), /^HTTP\/1\.1 403 /, other);
     }
     for (const mode of ['none', 'public'] as const) {

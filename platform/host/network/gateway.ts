@@ -1,3 +1,4 @@
+import { ThawError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { Egress } from '../contract.ts';
 import { run } from '../run.ts';
@@ -21,8 +22,15 @@ export async function openGateway(address: string, log: Log): Promise<Gateway> {
   stack.defer(async () => void (await run(['ip', 'address', 'delete', `${address}/32`, 'dev', 'lo']).catch(() => {})));
   const table = new Map<string, Egress>();
   const egressOf = (slot: string) => table.get(slot);
-  stack.use(await openProxy(address, egressOf, log));
-  stack.use(await openResolver(address, egressOf));
+  try {
+    stack.use(await openProxy(address, egressOf, log));
+    stack.use(await openResolver(address, egressOf));
+  } catch (cause) {
+    throw new ThawError('misconfigured', `The gateway of this server cannot listen on ${address}, ports 53 and 3128.`, {
+      hint: 'A program that listens on every address has one of these ports, or another server has this address: use another THAW_DATA.',
+      cause,
+    });
+  }
   const services = stack.move();
   log.debug({ address }, 'gateway open');
   return {

@@ -40,6 +40,16 @@ export class TemplateCatalogue {
     return stored;
   }
 
+  /** True when `usable` would refuse it. */
+  isStale(id: string): boolean {
+    try {
+      this.usable(id);
+      return false;
+    } catch {
+      return true;
+    }
+  }
+
   /** Files of the disks that a clone of `stored` stands on, nearest first. @throws ThawError `template_stale` */
   disks(stored: StoredTemplate): string[] {
     const image = this.#set.images[stored.manifest.runtime];

@@ -65,7 +65,7 @@ export function dependenciesNow(identity: VmmIdentity, set: ImageSet, runtime: R
 
 function imageKey(image: RuntimeImage | undefined): string {
   if (image === undefined) return 'missing';
-  return `${image.hash} ${createHash('sha256').update(JSON.stringify(image.warm)).digest('hex').slice(0, 8)}`;
+  return `${image.hash} ${image.built} ${createHash('sha256').update(JSON.stringify(image.warm)).digest('hex').slice(0, 8)}`;
 }
 
 /** Names of the dependencies that differ, e.g. `['vmm', 'accelerator']`. */
