@@ -24,8 +24,6 @@ export interface Preparation {
 
 /** Longest time until the program listens. */
 const START_LIMIT_MS = 120_000;
-/** After every ISO date. */
-const NEVER = '9';
 /** Label that holds the key of a prepared template, and the one that holds its name. */
 const KEY = 'prepared';
 const NAME = 'program';
@@ -55,12 +53,12 @@ export class PreparedTemplates {
     request: Omit<ThawRequest, 'template' | 'memory'>,
     signal: AbortSignal,
   ): Promise<ScopedVm> {
-    const thaw = (template: string) => thawScoped(this.#host, { ...request, template, memory: 'own' }, signal);
-    const template = await this.template(preparation, signal);
-    return thaw(template.id).catch(async (error: unknown) => {
+    const thaw = ({ id }: Template) => thawScoped(this.#host, { ...request, template: id, memory: 'own' }, signal);
+    return thaw(await this.template(preparation, signal)).catch(async (error: unknown) => {
       if (!(error instanceof ThawError) || error.code !== 'template_stale') throw error;
-      await this.#host.removeTemplate(template.id);
-      return thaw((await this.template(preparation, signal)).id);
+      this.#log.warn({ program: preparation.name, why: error.message }, 'preparing a program again');
+      const runtime = await this.#host.runtimeTemplate(preparation.runtime, preparation.shape, signal);
+      return thaw(await this.#make(preparation, runtime, keyOf(preparation, runtime)));
     });
   }
 
@@ -78,28 +76,10 @@ export class PreparedTemplates {
     }
   }
 
-  /**
-   * Removes templates of earlier versions that nothing stands on: a deployment's template needs the disk of the one
-   * that was the newest when it was baked.
-   *
-   * @param inUse templates that deployments need
-   */
-  async sweep(inUse: Set<string>): Promise<void> {
-    const all = await this.#host.templates();
-    const dates = all.filter(({ id }) => inUse.has(id)).map(({ createdAt }) => createdAt);
-    const oldestInUse = dates.toSorted()[0] ?? NEVER;
-    const newest = new Map<string, Template>();
-    for (const template of all.toSorted((a, b) => (a.createdAt < b.createdAt ? 1 : -1))) {
-      const { [KEY]: key, [NAME]: name } = template.labels;
-      if (key === undefined || name === undefined) continue;
-      const next = newest.get(name);
-      if (next !== undefined && next.createdAt < oldestInUse) await this.#host.removeTemplate(template.id);
-      else newest.set(name, template);
-    }
-  }
-
+  /** The newest: an older one may be damaged. */
   async #find(key: string): Promise<Template | undefined> {
-    return (await this.#host.templates()).find(({ labels }) => labels[KEY] === key);
+    const all = (await this.#host.templates()).filter(({ labels }) => labels[KEY] === key);
+    return all.toSorted((a, b) => (a.createdAt < b.createdAt ? 1 : -1))[0];
   }
 
   /** Goes on when the one who asked first has gone: others wait for it, and the next push needs it. */

@@ -11,7 +11,7 @@ const INTERRUPTED = 'The server ended before git had taken the push.';
  * that was never released and that no ref names is one that git never took.
  */
 export async function reconcile(parts: PushParts, signal?: AbortSignal): Promise<void> {
-  const { control, host, log, prepared, repositories } = parts;
+  const { control, host, log, repositories } = parts;
   const apps = await control.apps.list(null);
   const building = new Map<string, Deployment[]>();
   for (const app of apps) {
@@ -32,7 +32,6 @@ export async function reconcile(parts: PushParts, signal?: AbortSignal): Promise
   for (const { id, labels } of await host.templates()) {
     if (labels.deployment !== undefined && !used.has(id)) await host.removeTemplate(id);
   }
-  await prepared.sweep(used);
   log.info({ apps: apps.length, interrupted: failed }, 'refs, deployments and releases agree');
 }
 

@@ -25,7 +25,11 @@ describe('what a guest reaches', () => {
     }).listen(0, '0.0.0.0');
     await once(listener, 'listening');
     const egress: Egress[] = [{ mode: 'none' }, { mode: 'public' }, { mode: 'hosts', hosts: [registry] }];
-    await Promise.all(egress.map(async (one) => void (vms[one.mode] = await at.thaw({ egress: one }))));
+    await Promise.all(
+      egress.map(async (one) => {
+        vms[one.mode] = await at.thaw({ egress: one });
+      }),
+    );
   });
   after(async () => {
     listener.close();

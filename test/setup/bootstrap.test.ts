@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { chmod, copyFile, mkdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { temporaryDirectory } from '../fixtures/control.ts';
@@ -47,7 +48,7 @@ async function machine({ installed = 'every', goVersion = '1.26.8', user = 0 } =
         stdio: ['ignore', 1, 'pipe'],
       });
       const [told, code] = await Promise.all([
-        child.stderr.setEncoding('utf8').toArray(),
+        (child.stderr as Readable).setEncoding('utf8').toArray(),
         new Promise((resolve) => child.once('close', resolve)),
       ]);
       const called = (await readFile(calls, 'utf8')).split('\n').slice(0, -1);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { temporaryDirectory } from '../fixtures/control.ts';
@@ -26,7 +27,7 @@ async function outcomeOf(text: string) {
 async function node(argv: string[]): Promise<{ code: unknown; said: string }> {
   const child = spawn(process.execPath, argv, { env: { PATH: process.env.PATH ?? '' }, stdio: ['ignore', 'pipe', 2] });
   const closed = new Promise((resolve) => child.once('close', resolve));
-  const said = (await child.stdout.setEncoding('utf8').toArray()).join('');
+  const said = (await (child.stdout as Readable).setEncoding('utf8').toArray()).join('');
   return { code: await closed, said };
 }
 

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { chmod, copyFile, mkdir, rename, stat } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../run.ts';
 
@@ -35,9 +35,4 @@ async function makeEmpty(directory: string, path: string, bytes: number): Promis
   const beside = `${path}.${process.pid}`;
   await run(['qemu-img', 'create', '-q', '-f', 'qcow2', beside, String(bytes)]);
   await rename(beside, path);
-}
-
-/** Size of the disk that a raw image holds. */
-export async function imageBytes(path: string): Promise<number> {
-  return (await stat(path)).size;
 }
