@@ -1,5 +1,6 @@
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { randomId } from './ids.ts';
 import type { MachineRecord } from './vmm/contract.ts';
 import { isRunning, startTimeOf } from './vmm/process.ts';
 
@@ -24,7 +25,7 @@ async function tryLockFile(path: string): Promise<AsyncDisposable | undefined> {
   const holder = await readHolder(path);
   if (holder !== undefined && !(await isRunning(holder))) await removeStale(path, holder);
   // Whole from the first moment: a lock without a holder could never be taken over.
-  const beside = `${path}.${process.pid}`;
+  const beside = `${path}.${randomId('', 8)}`;
   await writeFile(beside, `${process.pid} ${await startTimeOf(process.pid)}\n`, { mode: 0o600 });
   try {
     await link(beside, path);
@@ -39,7 +40,7 @@ async function tryLockFile(path: string): Promise<AsyncDisposable | undefined> {
 
 /** Removes the lock of `holder`, which has ended. Another process may have done so, and have a lock of its own there by now. */
 async function removeStale(path: string, holder: MachineRecord): Promise<void> {
-  const aside = `${path}.${process.pid}-stale`;
+  const aside = `${path}.${randomId('', 8)}`;
   await rename(path, aside).catch(() => {});
   const found = await readHolder(aside);
   // Taken from somebody who runs: given back, unless yet another was faster.

@@ -45,11 +45,6 @@ const BAD: { name: string; files: Files; says: RegExp[] }[] = [
     says: [/was not ready to answer within 4 s/, /around/],
   },
   {
-    name: 'never answers a request',
-    files: { 'index.js': 'export default () => { for (;;); };\n' },
-    says: [/did not answer GET \/ within 10 s/],
-  },
-  {
     name: 'needs a module that is not there',
     files: {
       'index.js': "import pad from './pad.js';\nimport { x } from 'not-installed';\nexport default () => pad(x);\n",

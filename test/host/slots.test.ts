@@ -50,7 +50,6 @@ describe('a slot', () => {
   });
 
   it('stays known only as long as it is needed, however many were in use at once', async () => {
-    const before = await at.held();
     const vms = await Promise.all(Array.from({ length: 5 }, () => at.thaw()));
     assert.equal(new Set(vms.map(({ address }) => address)).size, 5);
     assert.equal((await at.host.facts()).slots.used, 5);
@@ -58,6 +57,6 @@ describe('a slot', () => {
     const ready = (await at.host.facts()).slots.ready;
     assert.ok(ready <= 4, `${ready} ready`);
     await at.reopen();
-    assert.equal((await at.held()).claims.length, before.claims.length);
+    assert.equal((await at.held()).claims.length, 2, 'one of each kind');
   });
 });

@@ -1,5 +1,6 @@
 import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { randomId } from '../ids.ts';
 import type { SlotKind } from './addresses.ts';
 
 /**
@@ -21,7 +22,7 @@ export interface Claim {
 export async function claim({ index, kind, owner }: Claim): Promise<boolean> {
   await mkdir(CLAIMS_DIRECTORY, { recursive: true, mode: 0o700 });
   // Whole from the first moment: a claim without an owner would be taken for one that nobody needs.
-  const beside = join(CLAIMS_DIRECTORY, `.${index}-${process.pid}`);
+  const beside = join(CLAIMS_DIRECTORY, `.${randomId('', 8)}`);
   await writeFile(beside, JSON.stringify({ kind, owner }), { mode: 0o600 });
   try {
     await link(beside, join(CLAIMS_DIRECTORY, String(index)));

@@ -54,16 +54,22 @@ async function remembered(parts: ProbeParts): Promise<Verdict> {
   const bootId = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => 'unknown');
   const key = createHash('sha256').update(`${release()} ${parts.vmm} ${bootId.trim()}`).digest('hex').slice(0, 16);
   const file = join(parts.cache, `accelerator-${key}.json`);
-  const text = await readFile(file, 'utf8').catch(() => undefined);
-  if (text !== undefined) {
-    const known = verdictSchema.safeParse(JSON.parse(text));
-    if (known.success) return known.data;
-  }
+  const known = await readVerdict(file);
+  if (known) return known;
   const verdict = await probe(parts);
   await mkdir(dirname(file), { recursive: true });
   await writeFile(`${file}.${process.pid}`, JSON.stringify(verdict), { flush: true });
   await rename(`${file}.${process.pid}`, file);
   return verdict;
+}
+
+/** The verdict in `file`, or undefined when there is none that can be read. */
+async function readVerdict(file: string): Promise<Verdict | undefined> {
+  try {
+    return verdictSchema.parse(JSON.parse(await readFile(file, 'utf8')));
+  } catch {
+    return undefined;
+  }
 }
 
 async function probe({ tryKvm }: ProbeParts): Promise<Verdict> {
