@@ -163,5 +163,6 @@ describe('two hosts on one machine', () => {
     await other.reopen();
     assert.equal(await ask(vms[0] as Vm, 'return 1'), 1, 'the end of one is nothing to the other');
     assert.equal((await one.held()).processes.length, 2);
+    await Promise.all(one.host.list().map(({ id }) => one.host.end(id)));
   });
 });
