@@ -83,7 +83,7 @@ export class LogCollector implements AsyncDisposable {
     const { vm } = collection;
     let group: GuestLogLine[] = [];
     let timer: NodeJS.Timeout | undefined;
-    const flush = () => {
+    const flush = async () => {
       clearTimeout(timer);
       timer = undefined;
       const lines = group.map(({ time, stream, line }) => ({
@@ -94,16 +94,16 @@ export class LogCollector implements AsyncDisposable {
         line,
       }));
       group = [];
-      void this.#store.append(vm.app, lines).catch((err: unknown) => this.#log.warn({ err }, 'log lines were lost'));
+      await this.#store.append(vm.app, lines).catch((err: unknown) => this.#log.warn({ err }, 'log lines were lost'));
     };
     try {
       for await (const line of this.#host.logs(vm.id, { after: collection.after, follow }, signal)) {
         collection.after = line.seq;
         group.push(line);
-        timer ??= setTimeout(flush, GROUP_MS);
+        timer ??= setTimeout(() => void flush(), GROUP_MS);
       }
     } finally {
-      flush();
+      await flush();
     }
   }
 }

@@ -144,7 +144,8 @@ npm_packages() {
   if ! npm_packages_are_there; then
     tell 'installing npm packages'
     # The scripts of `node` and `esbuild` fetch and link their programs; checks need what is for development.
-    quietly npm ci --ignore-scripts=false --include=dev --no-audit --no-fund ||
+    # Not `npm ci`: it refuses a lockfile made where a registry did not carry every other platform's optional programs.
+    quietly npm install --no-save --ignore-scripts=false --include=dev --no-audit --no-fund ||
       fail 'The npm packages could not be installed.' 'See above. Check the network and the registry that `npm config get registry` names, then run it again.'
     "$node" --version >/dev/null 2>&1 ||
       fail 'The package "node" came without its program.' 'npm has to run install scripts: `npm config get ignore-scripts` should say false.'

@@ -87,7 +87,7 @@ test('installs npm packages when the lockfile is newer than they are', async () 
   const later = new Date(Date.now() + 60_000);
   await utimes(join(fresh.path, 'package-lock.json'), later, later);
   const { called, told } = await fresh.run('check');
-  assert.match(called[0] ?? '', /^npm ci --ignore-scripts=false --include=dev /);
+  assert.match(called[0] ?? '', /^npm install --no-save --ignore-scripts=false --include=dev /);
   assert.equal(called.at(-1), 'node platform/setup/check.ts');
   assert.match(told, /setup: npm packages installed/);
 });
