@@ -35,6 +35,7 @@ export class Repositories {
     for (const name of await readdir(repositories.root)) {
       if (name.startsWith('new-')) await rm(join(repositories.root, name), { recursive: true, force: true });
     }
+    for (const id of await repositories.list()) await removeLeftovers(repositories.path(id));
     await repositories.ensure(EMPTY);
     return repositories;
   }
@@ -91,4 +92,14 @@ export class Repositories {
     await rename(fresh, path);
     return path;
   }
+}
+
+/** Removes what a git leaves that was killed: objects in quarantine, and locks that would stop every later push. */
+async function removeLeftovers(repository: string): Promise<void> {
+  const objects = join(repository, 'objects');
+  const quarantines = (await readdir(objects)).filter((name) => name.startsWith('tmp_objdir-'));
+  const refs = await readdir(join(repository, 'refs'), { recursive: true });
+  const locks = refs.filter((name) => name.endsWith('.lock')).map((name) => join('refs', name));
+  const left = [...quarantines.map((name) => join('objects', name)), ...locks, 'packed-refs.lock', 'HEAD.lock'];
+  for (const name of left) await rm(join(repository, name), { recursive: true, force: true });
 }

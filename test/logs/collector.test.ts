@@ -26,6 +26,7 @@ class GuestLog {
     for (let next = after; ; ) {
       while (next < this.#lines.length) yield this.#lines[next++] as GuestLogLine;
       if (!follow) return;
+      signal?.throwIfAborted();
       const aborted = new Promise<never>((_, reject) =>
         signal?.addEventListener('abort', () => reject(signal.reason), { once: true }),
       );

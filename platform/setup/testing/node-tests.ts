@@ -6,7 +6,7 @@ import { roomOf } from './rooms.ts';
 import type { Outcome } from './tally.ts';
 
 /** Longest a file may take: one that hangs is ended and counts as failed. */
-const FILE_LIMIT_MS = 15 * 60_000;
+const FILE_LIMIT_MS = 6 * 60_000;
 
 /**
  * Runs one file of node:test in a process of its own.
