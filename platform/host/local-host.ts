@@ -1,8 +1,9 @@
 import { rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { ThawError } from '../errors.ts';
+import { ThawError, toThawError } from '../errors.ts';
 import { Broadcast } from './broadcast.ts';
+import { unlessCancelled } from './cancelled.ts';
 import type {
   ExecEvent,
   ExecRequest,
@@ -74,13 +75,22 @@ export class LocalHost implements Host {
 
   async runtimeTemplate(runtime: RuntimeName, shape: Shape, signal?: AbortSignal): Promise<Template> {
     const key = `${runtime} ${shape.memoryMiB} ${shape.vcpus}`;
-    const booting =
-      this.#booting.get(key) ??
-      runtimeTemplate(this.#parts, runtime, shape, signal)
-        .then(describeTemplate)
-        .finally(() => this.#booting.delete(key));
-    this.#booting.set(key, booting);
-    return booting;
+    for (;;) {
+      const others = this.#booting.get(key);
+      if (!others) {
+        const own = runtimeTemplate(this.#parts, runtime, shape, signal)
+          .then(describeTemplate)
+          .finally(() => this.#booting.delete(key));
+        this.#booting.set(key, own);
+        return own;
+      }
+      try {
+        return await unlessCancelled(others, signal);
+      } catch (error) {
+        // Whoever began it may have given up, which is nothing to us.
+        if (signal?.aborted || toThawError(error).code !== 'cancelled') throw error;
+      }
+    }
   }
 
   async thaw(request: ThawRequest, signal?: AbortSignal): Promise<Vm> {

@@ -18,14 +18,16 @@ describe('kill -9 of the server', () => {
   let server: ServerFixture;
   let tree: WorkTree;
   let edge: EdgeClient;
-  let version = 1;
+  let newest = 0;
+  /** What answers. */
+  let live = 0;
   /** The version that each commit holds. */
   const versions = new Map<string, number>();
 
   before(async () => {
     server = stack.use(await startServer());
     tree = stack.use(await WorkTree.create({}));
-    await next();
+    live = await next();
     const { code, text } = await tree.push(server.remote('app'));
     assert.equal(code, 0, text);
     edge = new EdgeClient(server.config, 'app');
@@ -34,9 +36,9 @@ describe('kill -9 of the server', () => {
 
   /** Commits a new version. */
   async function next(): Promise<number> {
-    version += 1;
-    versions.set(await tree.commit({ 'index.js': code(version) }), version);
-    return version;
+    newest += 1;
+    versions.set(await tree.commit({ 'index.js': code(newest) }), newest);
+    return newest;
   }
 
   /** Ref, deployments and releases say the same, the edge answers so, and nothing is there that belongs to none of them. */
@@ -45,8 +47,8 @@ describe('kill -9 of the server', () => {
     const [commit = ''] = (await tree.git('ls-remote', server.remote('app'), 'main')).text.split('\t');
     const deployments = await server.thaw.deployments.list('app');
     const [release] = await server.thaw.releases.list('app');
-    const live = deployments.find(({ id }) => id === release?.deployment);
-    assert.equal(live?.commit, commit, 'the ref is what is released');
+    const released = deployments.find(({ id }) => id === release?.deployment);
+    assert.equal(released?.commit, commit, 'the ref is what is released');
     assert.ok(deployments.every(({ status }) => status === 'ready' || status === 'failed'));
     const answer = await edge.ask();
     assert.equal(answer.status, 200, answer.text);
@@ -66,12 +68,13 @@ describe('kill -9 of the server', () => {
       [],
     );
     assert.deepEqual(await gitProcesses(data), []);
-    return answer.json.version;
+    live = answer.json.version;
+    return live;
   }
 
   /** Pushes a new version, kills the server at the moment, starts it again. Gives back the version before and the new one. */
   async function killedDuringPush(moment: (push: Running) => Promise<unknown>) {
-    const old = version;
+    const old = live;
     const fresh = await next();
     const push = tree.start(['push', server.remote('app'), 'main']);
     await Promise.race([moment(push), push.done]);

@@ -4,7 +4,7 @@ import type { MachineSpec } from '../contract.ts';
  * Raised whenever the arguments below change what the guest sees: templates
  * made with another layout are stale.
  */
-export const MACHINE_LAYOUT = 'microvm-2';
+export const MACHINE_LAYOUT = 'microvm-3';
 
 /** Paths inside the jail. */
 export const JAIL_PATHS = {
@@ -42,6 +42,8 @@ export function qemuArguments(facts: QemuFacts, spec: MachineSpec, start: 'boot'
     ...['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
     // pic=off with an ISA serial port hangs; the cloud kernel finds virtio-mmio through ACPI alone.
     ...['-machine', 'microvm,acpi=on,rtc=on,pic=on,pit=on,isa-serial=on,memory-backend=ram'],
+    // QEMU's small firmware. Where SeaBIOS is the default, it puts ACPI tables where QEMU then puts the initramfs.
+    ...['-bios', 'qboot.rom'],
     ...['-accel', facts.accelerator],
     ...['-cpu', facts.cpu],
     ...['-m', `${shape.memoryMiB}M`],
