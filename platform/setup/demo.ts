@@ -44,8 +44,11 @@ try {
   title('The server goes on running. What to try next');
   say(nextSteps({ app: APP, url, config, server, keyFile }));
 } catch (error) {
-  if (signal.aborted && server?.found === false && server.pid !== undefined) process.kill(server.pid);
   tell(error);
+  if (server?.found === false && server.pid !== undefined) {
+    if (signal.aborted) process.kill(server.pid);
+    else say(`The server goes on running: process ${server.pid}, log ${server.log}`);
+  }
   process.exitCode = signal.aborted ? 130 : 1;
 }
 
