@@ -130,6 +130,14 @@ npm_packages_are_there() {
   [ -f node_modules/.package-lock.json ] && [ -x "$node" ] && ! [ package-lock.json -nt node_modules/.package-lock.json ]
 }
 
+# An npm that runs on an older Node than ours leaves out some of the packages that are for ours.
+add_left_out() {
+  "$node" --version >/dev/null || return
+  left_out=$("$node" platform/setup/left-out.ts) || return
+  # shellcheck disable=SC2086 # names without spaces
+  [ -z "$left_out" ] || quietly npm install --no-save --ignore-scripts --no-audit --no-fund $left_out
+}
+
 npm_packages() {
   started=$(now)
   if npm_packages_are_there; then
@@ -145,10 +153,11 @@ npm_packages() {
     tell 'installing npm packages'
     # The scripts of `node` and `esbuild` fetch and link their programs; checks need what is for development.
     # Not `npm ci`: it refuses a lockfile made where a registry did not carry every other platform's optional programs.
-    quietly npm install --no-save --ignore-scripts=false --include=dev --no-audit --no-fund ||
+    if ! quietly npm install --no-save --ignore-scripts=false --include=dev --no-audit --no-fund || ! add_left_out; then
+      # What is half there must not count as there.
+      rm -f node_modules/.package-lock.json
       fail 'The npm packages could not be installed.' 'See above. Check the network and the registry that `npm config get registry` names, then run it again.'
-    "$node" --version >/dev/null 2>&1 ||
-      fail 'The package "node" came without its program.' 'npm has to run install scripts: `npm config get ignore-scripts` should say false.'
+    fi
     touch node_modules/.package-lock.json
   fi
   exec 9>&-
