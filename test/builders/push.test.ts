@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { HELLO, openStand, type Stand, until, WorkTree } from './pushing.ts';
+import { WorkTree } from '../fixtures/git.ts';
+import { HELLO, openStand, type Stand, until } from './pushing.ts';
 
 describe('git push', { concurrency: false }, () => {
   let stand: Stand;

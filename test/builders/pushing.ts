@@ -1,10 +1,9 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { serve } from '@hono/node-server';
 import { Hono } from 'hono';
@@ -98,97 +97,6 @@ async function start(data: string, host: ProcessHost, settings: Partial<BuildSet
     await closed;
   });
   return { control, builders, port: (server.address() as AddressInfo).port, stack: opening.move() };
-}
-
-export interface Outcome {
-  code: number | null;
-  /** Standard output and error together. */
-  text: string;
-  /** What the server said. */
-  remote: string[];
-}
-
-/** A git working tree in a temporary folder, used through the real client. */
-export class WorkTree implements AsyncDisposable {
-  readonly path: string;
-
-  private constructor(path: string) {
-    this.path = path;
-  }
-
-  static async create(files: Record<string, string | Uint8Array>): Promise<WorkTree> {
-    const tree = new WorkTree(await mkdtemp(join(tmpdir(), 'thaw-worktree-')));
-    await tree.git('init', '-q', '-b', 'main');
-    await tree.commit(files);
-    return tree;
-  }
-
-  /** Writes files, commits them, and gives back the commit. */
-  async commit(files: Record<string, string | Uint8Array>): Promise<string> {
-    for (const [name, content] of Object.entries(files)) {
-      await mkdir(dirname(join(this.path, name)), { recursive: true });
-      await writeFile(join(this.path, name), content);
-    }
-    await this.git('add', '-A');
-    await this.git('commit', '-q', '-m', 'change', '--allow-empty');
-    return (await this.git('rev-parse', 'HEAD')).text.trim();
-  }
-
-  async git(...args: string[]): Promise<Outcome> {
-    return this.start(args).done;
-  }
-
-  /** Starts git; `seen` waits for the server to say something. */
-  start(args: string[]) {
-    const child = spawn('git', args, {
-      cwd: this.path,
-      env: environment(),
-      stdio: ['ignore', 'pipe', 'pipe'],
-      detached: true,
-    });
-    let text = '';
-    const seen = (pattern: RegExp) =>
-      new Promise<void>((resolve, reject) => {
-        const look = () => pattern.test(text) && resolve();
-        child.stderr.on('data', look);
-        child.once('close', () => reject(new Error(`never said ${pattern}: ${text}`)));
-        look();
-      });
-    for (const stream of [child.stdout, child.stderr])
-      stream.setEncoding('utf8').on('data', (chunk) => (text += chunk));
-    const done = once(child, 'close').then(([code]): Outcome => {
-      const remote = [...text.matchAll(/^remote: ?(.*?)\s*$/gm)].map(([, line = '']) => line);
-      return { code, text, remote };
-    });
-    /** As Ctrl-C in a terminal: git and its helper for HTTP both hear it. */
-    const interrupt = () => process.kill(-(child.pid ?? 0), 'SIGINT');
-    return { interrupt, done, seen };
-  }
-
-  push(remote: string, ...refs: string[]): Promise<Outcome> {
-    return this.git('push', remote, ...(refs.length > 0 ? refs : ['main']));
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await rm(this.path, { recursive: true, force: true });
-  }
-}
-
-function environment(): Record<string, string | undefined> {
-  const author = {
-    GIT_AUTHOR_NAME: 'T',
-    GIT_AUTHOR_EMAIL: 't@example.org',
-    GIT_COMMITTER_NAME: 'T',
-    GIT_COMMITTER_EMAIL: 't@example.org',
-  };
-  return {
-    ...author,
-    PATH: process.env.PATH,
-    HOME: '/nonexistent',
-    GIT_CONFIG_NOSYSTEM: '1',
-    GIT_TERMINAL_PROMPT: '0',
-    LANG: 'C.UTF-8',
-  };
 }
 
 /** Waits for something that no event tells of. */

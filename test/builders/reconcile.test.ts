@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { functionRun } from '../../builders/function/runner.ts';
 import type { Control } from '../../platform/control/contract.ts';
-import { HELLO, openStand, type Stand, WorkTree } from './pushing.ts';
+import { WorkTree } from '../fixtures/git.ts';
+import { HELLO, openStand, type Stand } from './pushing.ts';
 
 const built = (template: string) => ({
   kind: 'function' as const,
