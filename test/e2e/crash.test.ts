@@ -51,7 +51,7 @@ describe('kill -9 of the server', () => {
     assert.equal(released?.commit, commit, 'the ref is what is released');
     assert.ok(deployments.every(({ status }) => status === 'ready' || status === 'failed'));
     const answer = await edge.ask();
-    assert.equal(answer.status, 200, answer.text);
+    assert.equal(answer.status, 200, `${answer.text}\n${server.log().slice(-3000)}`);
     assert.equal(answer.json.version, versions.get(commit));
 
     const ready = deployments.flatMap(({ id, status }) => (status === 'ready' ? [id] : [])).sort();

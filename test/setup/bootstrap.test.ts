@@ -32,7 +32,7 @@ async function machine({ installed = 'every', goVersion = '1.26.8', user = 0 } =
   await put('bin/dpkg-query', `#!/bin/sh\nshift 3\n${known}\n`);
   await put('bin/apt-get', noting('apt-get'));
   await put('bin/go', `#!/bin/sh\necho go version go${goVersion} linux/amd64\n`);
-  const node = noting('node', '[ "$1" != --version ] || echo v26.0.0');
+  const node = noting('node', 'case $1 in --version) echo v26.0.0 ;; */left-out.ts) echo @a/native@1.0.0 ;; esac');
   await put('bin/npm', noting('npm', `mkdir -p node_modules/.bin\ncp node node_modules/.bin/node`));
   await put('node', node);
   await put('package-lock.json', '{}');
@@ -82,13 +82,17 @@ test('installs Go when the one that is there is too old', async () => {
   assert.doesNotMatch((await newer.run('start')).called[1] ?? '', /golang/);
 });
 
-test('installs npm packages when the lockfile is newer than they are', async () => {
+test('installs npm packages when the lockfile is newer than they are, and what an older Node left out', async () => {
   await using fresh = await machine();
   const later = new Date(Date.now() + 60_000);
   await utimes(join(fresh.path, 'package-lock.json'), later, later);
   const { called, told } = await fresh.run('check');
   assert.match(called[0] ?? '', /^npm install --no-save --ignore-scripts=false --include=dev /);
-  assert.equal(called.at(-1), 'node platform/setup/check.ts');
+  assert.deepEqual(called.slice(-3), [
+    'node platform/setup/left-out.ts',
+    'npm install --no-save --ignore-scripts --no-audit --no-fund @a/native@1.0.0',
+    'node platform/setup/check.ts',
+  ]);
   assert.match(told, /setup: npm packages installed/);
 });
 
