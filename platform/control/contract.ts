@@ -1,4 +1,4 @@
-import type { RuntimeName, Shape } from '../host/contract.ts';
+import type { Egress, RuntimeName, Shape } from '../host/contract.ts';
 
 /** The tenant boundary: keys and apps belong to one. */
 export interface Project {
@@ -54,6 +54,60 @@ export interface RunSpec {
   env: Record<string, string>;
   /** Port inside the guest that answers HTTP. */
   port: number;
+  /** Path that answers below 500 as soon as the app is ready; default `/`. */
+  health?: string;
+  /** Default: the public internet. */
+  egress?: Egress;
+  /** Share of CPU cores; default: as many as the shape has. */
+  cpus?: number;
+}
+
+/** A request to an app at set times. */
+export interface CronSpec {
+  /** Unique within the app. */
+  name: string;
+  /** Five or six fields, or a nickname such as `@daily`; croner's syntax. */
+  schedule: string;
+  /** IANA name; default `UTC`. */
+  timezone: string;
+  /** Path and query that are asked for. */
+  path: string;
+  method: 'GET' | 'POST';
+  /** What happens when the one before still runs. */
+  overlap: 'skip' | 'allow';
+}
+
+/** How a deployment is run, as its author wrote it; absent = the operator's default. */
+export interface Scaling {
+  minInstances?: number;
+  maxInstances?: number;
+  /** Requests one instance takes at once before another is thawed. */
+  softLimit?: number;
+  /** Most requests one instance takes at once. */
+  hardLimit?: number;
+  idleMs?: number;
+  /**
+   * What idling comes to: `off`, nothing, one instance stays; `stop`, the instance is thrown away; `freeze`, it is
+   * frozen with its memory and goes on later.
+   */
+  sleep?: 'off' | 'stop' | 'freeze';
+}
+
+/** Where an environment value holds: for `main`, for every other branch, or for one branch alone (which wins). */
+export type EnvironmentTarget = 'production' | 'preview' | { branch: string };
+
+/** An environment value as it can be shown. */
+export interface EnvironmentEntry {
+  name: string;
+  target: EnvironmentTarget;
+  updatedAt: string;
+}
+
+/** A host name of an app's own; `*.example.com` stands for every name one label below. */
+export interface Domain {
+  host: string;
+  app: string;
+  createdAt: string;
 }
 
 export interface Deployment {
@@ -69,11 +123,13 @@ export interface Deployment {
   error: string | null;
   template: string | null;
   run: RunSpec | null;
+  scaling: Scaling;
+  crons: CronSpec[];
   createdAt: string;
   readyAt: string | null;
 }
 
-export type ReleaseReason = 'push' | 'deploy' | 'rollback' | 'promote';
+export type ReleaseReason = 'push' | 'deploy' | 'rollback' | 'promote' | 'environment';
 
 /** A deployment put in front of a branch's host name; `main` is the app's own. */
 export interface Release {
@@ -92,7 +148,10 @@ export const PRODUCTION_BRANCH = 'main';
 
 /** One host name of the edge and the deployment in front of it. */
 export interface RouteEntry {
-  /** Left-most label: `<app>`, `<branch>--<app>` or `<deployment>--<app>`. */
+  /**
+   * Left-most label: `<app>`, `<branch>--<app>` or `<deployment>--<app>`; or, told apart by its dots, a whole host name
+   * of the app's own, `*.` included.
+   */
   label: string;
   app: string;
   project: string;
@@ -102,6 +161,7 @@ export interface RouteEntry {
   template: string;
   /** Port inside the guest that answers HTTP. */
   port: number;
+  scaling: Scaling;
 }
 
 /**
@@ -137,7 +197,12 @@ export interface Control extends AsyncDisposable {
   };
   deployments: {
     begin(input: { app: string; branch: string; commit: string | null }): Promise<Deployment>;
-    ready(id: string, built: { kind: AppKind; template: string; run: RunSpec }): Promise<Deployment>;
+    ready(
+      id: string,
+      built: { kind: AppKind; template: string; run: RunSpec; scaling?: Scaling; crons?: CronSpec[] },
+    ): Promise<Deployment>;
+    /** The environment that a deployment was begun with, in the clear. Immutable, as the deployment is. */
+    environment(id: string): Promise<Record<string, string>>;
     /** Also takes back a ready one that was never released. @throws ThawError `conflict` when it was, or failed before */
     fail(id: string, reason: string): Promise<void>;
     /** Replaces the template of a ready deployment: it was baked again. */
@@ -156,6 +221,21 @@ export interface Control extends AsyncDisposable {
     current(app: string, branch: string): Promise<Release | undefined>;
     /** Takes a preview away: its branch was deleted. */
     endBranch(app: string, branch: string): Promise<void>;
+  };
+  /** Environment values of apps, encrypted at rest. A deployment takes the values of its moment when it begins. */
+  environment: {
+    /** Sets values, and removes those that are null, in one step. @throws ThawError `invalid_input`, naming the wrong name */
+    change(app: string, target: EnvironmentTarget, values: Record<string, string | null>): Promise<void>;
+    list(app: string): Promise<EnvironmentEntry[]>;
+    /** What a deployment of this branch would get now, in the clear. */
+    of(app: string, branch: string): Promise<Record<string, string>>;
+  };
+  domains: {
+    list(app: string): Promise<Domain[]>;
+    /** @throws ThawError `invalid_input` when it is no host name or lies below the platform's own domain; `conflict` when taken */
+    add(app: string, host: string): Promise<Domain>;
+    /** @throws ThawError `not_found` */
+    remove(app: string, host: string): Promise<void>;
   };
   /** Every label that answers now, for the edge's table: read at the start, then after each change. */
   routes(): Promise<RouteEntry[]>;
