@@ -24,7 +24,8 @@ const ENV = {
   NODE_ENV: 'production',
   PORT: String(PORT),
   THAW_SOCKET: '/run/thaw/thaw.sock',
-  THAW_RESEED: '/usr/local/lib/thaw/reseed.node',
+  THAW_RENEWAL: '/usr/local/lib/thaw/renewal.node',
+  THAW_RENEWAL_PAGE: '/run/thaw/renewal',
 };
 /** Requests with which the program's own way of answering is compiled and loaded. */
 const REHEARSALS = 20;

@@ -219,7 +219,7 @@ export class ProcessHost implements AsyncDisposable {
   }
 
   #spawn(id: string, argv: string[], given: Record<string, string>, cwd: string): ChildProcess {
-    const { THAW_SOCKET: _socket, THAW_RESEED: _reseed, ...env } = given;
+    const { THAW_SOCKET: _socket, THAW_RENEWAL: _renewal, ...env } = given;
     const [file = '', ...rest] = argv.map((argument) => this.#inside(id, argument));
     return spawn(file === 'node' ? process.execPath : file, rest, {
       cwd: this.#inside(id, cwd),

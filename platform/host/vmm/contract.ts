@@ -39,7 +39,7 @@ export interface MachineSpec {
   tap: string;
   /** User and group that the VMM runs as. */
   uid: number;
-  /** `cgroup.procs` files that the VMM joins. */
+  /** `cgroup.procs` files of the cgroups that the VMM is in before the guest runs. */
   cgroups: string[];
   kernel: string;
   initramfs: string;

@@ -12,7 +12,6 @@ export interface Bind {
 
 /** What `jail/main.go` is told; see there. */
 export interface JailSpec {
-  cgroups: string[];
   netns: string;
   tap: string;
   monitor: string;

@@ -16,7 +16,6 @@ type Bind struct {
 
 // Spec is everything the jail is told; sizes in bytes.
 type Spec struct {
-	Cgroups   []string          `json:"cgroups"` // cgroup.procs files to join
 	Netns     string            `json:"netns"`   // path of the network namespace, empty = stay
 	Tap       string            `json:"tap"`     // name of the tap in it, empty = none
 	Monitor   string            `json:"monitor"` // path of the unix socket to listen on
