@@ -75,6 +75,7 @@ export class ProcessHost implements AsyncDisposable {
       labels: request.labels,
       startedAt: new Date().toISOString(),
       phases: {},
+      asleep: false,
     };
     const root = await mkdtemp(join(tmpdir(), 'thaw-process-vm-'));
     this.machines.set(vm.id, { vm, root, logs: [] });

@@ -34,6 +34,8 @@ export interface MachineSpec {
   memory: MemoryFile;
   /** Writable qcow2 overlay first, then what it stands on; the last one is raw. */
   disks: string[];
+  /** True: connections that the namespace tracks go on; false: they are forgotten, as they belonged to another machine. */
+  keepConnections?: boolean;
   /** Path of a network namespace that holds `tap`. */
   netns: string;
   tap: string;

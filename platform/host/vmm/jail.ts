@@ -13,6 +13,7 @@ export interface Bind {
 /** What `jail/main.go` is told; see there. */
 export interface JailSpec {
   netns: string;
+  keepConnections: boolean;
   tap: string;
   monitor: string;
   state: string;

@@ -40,7 +40,9 @@ func main() {
 	check("spec", "", err)
 	if spec.Netns != "" {
 		check("netns", spec.Netns, enterNetns(spec.Netns))
-		check("conntrack", spec.Netns, flushConnections())
+		if !spec.Keep {
+			check("conntrack", spec.Netns, flushConnections())
+		}
 	}
 	files := map[int]int{}
 	files[monitorFd] = must("monitor", spec.Monitor)(listenUnix(spec.Monitor))

@@ -135,6 +135,7 @@ class QemuVmm implements Vmm {
     const monitorPath = join(spec.directory, MONITOR_SOCKET);
     const child = await spawnJailed(this.#jail, spec.directory, {
       netns: spec.netns,
+      keepConnections: spec.keepConnections ?? false,
       tap: spec.tap,
       monitor: monitorPath,
       state,
