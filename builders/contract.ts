@@ -72,6 +72,12 @@ export interface Builders extends AsyncDisposable {
    */
   deploy(request: DeployRequest, report: Report, signal?: AbortSignal): Promise<Deployed>;
   /**
+   * Bakes what is in front of a branch again, with the environment of now, and releases it. Nothing is built.
+   *
+   * @throws ThawError `conflict` when nothing is in front of it, or as `deploy`
+   */
+  redeploy(request: { app: App; branch: string }, report: Report, signal?: AbortSignal): Promise<Deployed>;
+  /**
    * Bakes a ready deployment's kept artifact again, for a template that no longer fits this host.
    * Callers at the same time share one bake.
    *

@@ -12,6 +12,7 @@ import { guestProgram } from './guest-program.ts';
 import { PreparedTemplates } from './prepared.ts';
 import { Queue } from './queue.ts';
 import { Rebaking } from './rebake.ts';
+import { redeploy } from './redeploy.ts';
 
 /** Bakes of existing deployments that may run at once, beside the builds. */
 const REBAKES = 2;
@@ -32,6 +33,7 @@ export async function openBuilders(parts: BuildParts): Promise<Builders> {
   return {
     git: git.routes,
     deploy: (request, report, signal) => deploy(pipeline, request, report, signal),
+    redeploy: (request, report, signal) => redeploy(pipeline, request, report, signal),
     rebake: (deployment, signal) => rebaking.rebake(deployment, signal),
     reconcile: (signal) => reconcile(push, signal),
     async warm(signal = new AbortController().signal) {

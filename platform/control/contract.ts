@@ -56,6 +56,8 @@ export interface RunSpec {
   port: number;
   /** Path that answers below 500 as soon as the app is ready; default `/`. */
   health?: string;
+  /** Command that runs once, in a VM of its own, before the deployment is released. */
+  release?: string;
   /** Default: the public internet. */
   egress?: Egress;
   /** Share of CPU cores; default: as many as the shape has. */

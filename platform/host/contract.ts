@@ -35,6 +35,8 @@ export interface Template {
   sizeBytes: number;
   /** ISO 8601. */
   createdAt: string;
+  /** ISO 8601: when a VM was last thawed from it, or it was made. */
+  usedAt: string;
 }
 
 /** A running VM, or one that sleeps. */

@@ -102,12 +102,14 @@ export class LocalHost implements Host {
   }
 
   async thaw(request: ThawRequest, signal?: AbortSignal): Promise<Vm> {
-    const { catalogue, overlays, store, vmm } = this.#parts;
+    const { catalogue, overlays, store, templates, vmm } = this.#parts;
     using _turn = await this.#turns.enter(signal);
     this.#mustBeOpen();
     const template = catalogue.usable(request.template);
     const disks = catalogue.disks(template);
     const { manifest } = template;
+    // Lost only for what asks how old its use is.
+    void (store.get(manifest.id) ? store : templates).touch(template).catch(() => {});
     const vm = await startVm(
       this.#parts,
       {

@@ -62,7 +62,8 @@ export class ProcessHost implements AsyncDisposable {
   }
 
   async runtimeTemplate(runtime: Template['runtime'], shape: Template['shape']): Promise<Template> {
-    return { id: `t_${runtime}`, shape, runtime, labels: {}, sizeBytes: 0, createdAt: new Date().toISOString() };
+    const now = new Date().toISOString();
+    return { id: `t_${runtime}`, shape, runtime, labels: {}, sizeBytes: 0, createdAt: now, usedAt: now };
   }
 
   async thaw(request: ThawRequest): Promise<Vm> {
