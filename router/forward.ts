@@ -2,10 +2,10 @@ import type { ClientRequest, IncomingMessage, InformationEvent, ServerResponse }
 import { ThawError } from '../platform/errors.ts';
 import { hasBody, toClient, toInstance, trailersOf } from './headers.ts';
 import { EventStream } from './lasting.ts';
+import type { Lease } from './lease.ts';
 import type { Route } from './parts.ts';
 import type { Pool } from './pool.ts';
 import { type Call, type Reached, reach } from './reach.ts';
-import type { Lease } from './resident.ts';
 
 /** A client that waits for leave to send its body gets it after this time, also from an instance that never gives it. */
 const CONTINUE_AFTER_MS = 1000;
@@ -118,13 +118,14 @@ export function relay(carrier: Carrier, exchange: Exchange, { answer, lease }: R
   }
   // A small body comes with its head and leaves with it, in one packet; a head that comes alone leaves alone.
   let begun = false;
-  answer.once('data', () => {
+  answer.on('data', (chunk: Buffer) => {
     begun = true;
+    if (!res.destroyed && !res.write(chunk)) answer.pause();
   });
+  res.on('drain', () => answer.resume());
   setImmediate(() => {
     if (!begun && !res.writableEnded && !res.destroyed) res.flushHeaders();
   });
-  answer.pipe(res, { end: false });
   answer.once('end', () => {
     try {
       res.addTrailers(trailersOf(answer));

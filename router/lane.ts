@@ -1,9 +1,10 @@
 import { ThawError } from '../platform/errors.ts';
 import { Gate } from './gate.ts';
-import type { Lasting } from './lasting.ts';
+import { type Lease, leaseOn } from './lease.ts';
 import type { EdgeParts, Instance, Limits, Route } from './parts.ts';
 import type { Quota, Waiting } from './quota.ts';
-import { type Lease, Resident } from './resident.ts';
+import { Resident } from './resident.ts';
+import { Slumber } from './slumber.ts';
 import { Upkeep } from './upkeep.ts';
 
 /** After a failed thaw nobody tries another one ahead for this long. */
@@ -32,6 +33,7 @@ export class Lane implements Waiting {
   route: Route;
   readonly residents = new Set<Resident>();
   readonly gate: Gate<Resident, Resident | Instance>;
+  readonly slumber: Slumber;
   readonly #upkeep: Upkeep;
   /** No app or branch leads here any more: instances end as soon as they are idle. */
   draining = false;
@@ -43,6 +45,7 @@ export class Lane implements Waiting {
   constructor(parts: LaneParts, route: Route) {
     this.#parts = parts;
     this.route = route;
+    this.slumber = new Slumber(this, parts);
     this.#upkeep = new Upkeep(this, parts.now);
     this.gate = new Gate<Resident, Resident | Instance>(
       {
@@ -51,6 +54,7 @@ export class Lane implements Waiting {
         mayStart: () => this.#mayStart(),
         thaw: (signal) => this.#arrive(signal),
         admit: (arrived) => {
+          this.#failedAt = undefined;
           if (arrived instanceof Resident) arrived.claimed = false;
           else this.admit(arrived);
         },
@@ -108,7 +112,7 @@ export class Lane implements Waiting {
   keep(minimum: number): void {
     const before = this.#upkeep.minimum;
     this.#upkeep.keep(minimum);
-    if (minimum < before) for (const resident of [...this.residents]) this.#settle(resident);
+    if (minimum < before) for (const resident of [...this.residents]) this.settle(resident);
     this.#tidy();
   }
 
@@ -138,46 +142,7 @@ export class Lane implements Waiting {
 
   /** @param thawMs how long an instance was being thawed for it; undefined = a place was free */
   lease(resident: Resident, thawMs: number | undefined): Lease {
-    let held: 'request' | Lasting | undefined = 'request';
-    return {
-      instance: resident.instance,
-      agent: resident.agent,
-      start: thawMs === undefined ? 'warm' : resident.instance.resumed === true ? 'resumed' : 'cold',
-      placed: this.#parts.now(),
-      thawMs: thawMs ?? 0,
-      last: (lasting) => {
-        if (held !== 'request') return;
-        held = lasting;
-        resident.requests -= 1;
-        resident.join(lasting);
-        if (this.gate.waiting > 0) this.gate.changed();
-        this.#settle(resident);
-      },
-      moved: () => {
-        resident.movedAt = this.#parts.now();
-      },
-      stir: () => this.#stir(resident),
-      hold: (socket) => resident.hold(socket),
-      retire: (reason) => {
-        if (resident.retired || resident.gone) return;
-        resident.retired = true;
-        this.#parts.log.warn({ app: resident.route.app, instance: resident.instance.id, reason }, 'instance retired');
-        // What it is in the middle of may end well, but not hold on to it forever.
-        clearTimeout(resident.idleTimer);
-        resident.idleTimer = setTimeout(() => this.dismiss(resident), resident.route.limits.responseTimeoutMs);
-        if (this.gate.waiting > 0) this.gate.changed();
-        this.fill();
-      },
-      release: () => {
-        if (held === undefined) return;
-        if (held === 'request') resident.requests -= 1;
-        else resident.part(held);
-        held = undefined;
-        if (resident.gone) return;
-        this.gate.freed();
-        this.#settle(resident);
-      },
-    };
+    return leaseOn(this, resident, thawMs, this.#parts);
   }
 
   /** Takes in an instance that is there. */
@@ -190,31 +155,11 @@ export class Lane implements Waiting {
       return;
     }
     if (asleep) resident.state = 'asleep';
-    else this.#failedAt = undefined;
     resident.counted = !asleep;
     this.residents.add(resident);
     byId.set(instance.id, resident);
     log.info({ app: this.route.app, instance: instance.id, phases: instance.phases }, 'instance ready');
-    this.#settle(resident);
-  }
-
-  /** Puts an idle instance to sleep, its lasting connections held. */
-  async sleep(resident: Resident): Promise<void> {
-    const { log } = this.#parts;
-    const { id } = resident.instance;
-    try {
-      await resident.sleep(this.#parts.sleep);
-    } catch (err) {
-      if (resident.gone) return;
-      log.warn({ app: this.route.app, instance: id, err }, 'instance could not be put to sleep');
-      this.dismiss(resident);
-      return;
-    }
-    if (resident.gone || resident.claimed) return;
-    log.info({ app: this.route.app, instance: id, connections: resident.lasting }, 'instance asleep');
-    this.#uncount(resident);
-    if (this.draining) this.dismiss(resident);
-    else if (resident.wanted) this.#stir(resident);
+    this.settle(resident);
   }
 
   /** Ends an instance, whatever it does. */
@@ -234,7 +179,7 @@ export class Lane implements Waiting {
     resident.cut();
     this.#parts.byId.delete(resident.instance.id);
     this.residents.delete(resident);
-    this.#uncount(resident);
+    this.#parts.quota.uncount(resident);
     if (this.gate.waiting > 0) this.gate.changed();
     this.fill();
     this.#tidy();
@@ -246,14 +191,14 @@ export class Lane implements Waiting {
     this.keep(0);
     for (const resident of [...this.residents]) {
       if (resident.state === 'asleep' && !resident.claimed) this.dismiss(resident);
-      else this.#settle(resident);
+      else this.settle(resident);
     }
   }
 
   /** The project may have room again. */
   freed(): void {
     this.limited = false;
-    for (const resident of this.residents) if (resident.wanted) this.#stir(resident);
+    for (const resident of this.residents) if (resident.wanted) this.slumber.stir(resident);
     this.gate.changed();
     this.fill();
   }
@@ -278,7 +223,8 @@ export class Lane implements Waiting {
     this.#parts.empty(this);
   }
 
-  #settle(resident: Resident): void {
+  /** Nothing may be under way on an instance any more. */
+  settle(resident: Resident): void {
     if (resident.gone || resident.state !== 'awake' || resident.requests > 0) return;
     this.#parts.idle(this, resident);
   }
@@ -290,19 +236,9 @@ export class Lane implements Waiting {
     this.gate.ahead(this.route.limits);
   }
 
-  /** One that sleeps or is being woken, and not for the requests that wait already; the soonest to be up. */
-  #resting(): Resident | undefined {
-    let best: Resident | undefined;
-    for (const resident of this.residents) {
-      if (resident.retired || resident.claimed || resident.state === 'awake') continue;
-      if (best === undefined || SOONEST[resident.state] < SOONEST[best.state as keyof typeof SOONEST]) best = resident;
-    }
-    return best;
-  }
-
   #mayStart(): boolean {
     const { project, projectInstances } = this.route;
-    if (this.#resting()?.counted === true) return true;
+    if (this.slumber.resting()?.counted === true) return true;
     this.limited = !this.#parts.quota.has(project, projectInstances);
     if (!this.limited) return true;
     if (this.#parts.quota.wait(project, this)) this.#parts.makeRoom(project);
@@ -311,10 +247,10 @@ export class Lane implements Waiting {
 
   /** An instance for those who wait: one that sleeps before a new one. */
   async #arrive(signal: AbortSignal): Promise<Resident | Instance> {
-    const resting = this.#resting();
+    const resting = this.slumber.resting();
     if (resting !== undefined) {
       resting.claimed = true;
-      await this.#wake(resting);
+      await this.slumber.wake(resting);
       return resting;
     }
     const { project, projectInstances } = this.route;
@@ -330,53 +266,4 @@ export class Lane implements Waiting {
       throw error;
     }
   }
-
-  async #wake(resident: Resident): Promise<void> {
-    const { log, now } = this.#parts;
-    const began = now();
-    const { id } = resident.instance;
-    if (!resident.counted) {
-      resident.counted = true;
-      this.#parts.quota.take(this.route.project);
-    }
-    try {
-      await resident.wake(this.#parts.wake);
-    } catch (err) {
-      if (!resident.gone) {
-        log.warn({ app: this.route.app, instance: id, err }, 'instance did not wake up');
-        this.dismiss(resident);
-      }
-      throw err;
-    }
-    log.debug({ app: this.route.app, instance: id, ms: now() - began }, 'instance awake');
-    resident.movedAt = now();
-    this.#settle(resident);
-  }
-
-  /** A client sent something to an instance that sleeps. */
-  #stir(resident: Resident): void {
-    if (resident.gone || resident.state === 'awake' || (resident.wanted && resident.state !== 'asleep')) return;
-    resident.wanted = true;
-    if (resident.state === 'falling' || resident.claimed) return;
-    const { project, projectInstances } = this.route;
-    if (!this.#parts.quota.has(project, projectInstances)) {
-      if (this.#parts.quota.wait(project, this)) this.#parts.makeRoom(project);
-      return;
-    }
-    this.#wake(resident).then(
-      () => {
-        if (!resident.claimed) this.gate.changed();
-      },
-      () => {},
-    );
-  }
-
-  #uncount(resident: Resident): void {
-    if (!resident.counted) return;
-    resident.counted = false;
-    this.#parts.quota.give(this.route.project);
-  }
 }
-
-/** What is up sooner, among those that are not. */
-const SOONEST = { waking: 0, asleep: 1, falling: 2 };

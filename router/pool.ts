@@ -1,9 +1,10 @@
 import { ThawError } from '../platform/errors.ts';
 import { Lane } from './lane.ts';
+import type { Lease } from './lease.ts';
 import type { EdgeParts, Instance, Route } from './parts.ts';
 import { Quota } from './quota.ts';
 import { closing, refusal } from './refusal.ts';
-import type { Lease, Resident } from './resident.ts';
+import type { Resident } from './resident.ts';
 import { Rest } from './rest.ts';
 
 /** An instance as the API shows it. */

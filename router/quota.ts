@@ -6,6 +6,12 @@ export interface Waiting {
   freed(): void;
 }
 
+/** An instance that may count among those of its project. */
+interface Counted {
+  readonly route: { readonly project: string };
+  counted: boolean;
+}
+
 /** How many instances of each project are awake or on their way, and who waits for one fewer. */
 export class Quota {
   readonly #used = new Map<string, number>();
@@ -29,6 +35,19 @@ export class Quota {
     const waiting = this.#waiting.get(project);
     this.#waiting.delete(project);
     for (const one of waiting ?? []) one.freed();
+  }
+
+  /** Counts an instance, allowed or not, unless it counts already. */
+  count(one: Counted): void {
+    if (one.counted) return;
+    one.counted = true;
+    this.take(one.route.project);
+  }
+
+  uncount(one: Counted): void {
+    if (!one.counted) return;
+    one.counted = false;
+    this.give(one.route.project);
   }
 
   /** @returns false when it waits already */

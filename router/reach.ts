@@ -1,9 +1,9 @@
 import { type ClientRequest, type IncomingMessage, type InformationEvent, request } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { ThawError } from '../platform/errors.ts';
+import type { Lease } from './lease.ts';
 import type { Limits, Route } from './parts.ts';
 import type { Pool } from './pool.ts';
-import type { Lease } from './resident.ts';
 
 /*
  * From a request to the first byte of its answer: a place, a connection, the

@@ -1,7 +1,7 @@
 import { Agent } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { Lasting, Watcher } from './lasting.ts';
-import type { EdgeParts, Instance, Route, Start } from './parts.ts';
+import type { Lasting } from './lasting.ts';
+import type { EdgeParts, Instance, Route } from './parts.ts';
 
 /** Free connections kept to one instance. */
 const FREE_CONNECTIONS = 64;
@@ -148,23 +148,4 @@ export class Resident {
     for (const one of [...this.#lasting, ...this.#left]) one.destroy();
     for (const socket of this.#raw) socket.destroy();
   }
-}
-
-/** One request's place on an instance. Give it back with `release`, always. */
-export interface Lease extends Watcher {
-  readonly instance: Instance;
-  readonly agent: Agent;
-  readonly start: Start;
-  /** When the place was there, on the edge's clock. */
-  readonly placed: number;
-  /** How long before that an instance was being thawed for it, in milliseconds; 0 for one that was running. */
-  readonly thawMs: number;
-  /** The request became a connection that stays; it no longer counts as a request once all instances are up. */
-  last(lasting: Lasting): void;
-  /** Destroys `socket` when the instance goes. */
-  hold(socket: Duplex): void;
-  /** The instance does not answer as it should: no more requests to it, and it ends once nothing uses it. */
-  retire(reason: string): void;
-  /** Gives the place back; once is enough, more does nothing. */
-  release(): void;
 }

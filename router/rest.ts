@@ -78,7 +78,7 @@ export class Rest {
       return;
     }
     if (!mayRest(lane, resident)) return;
-    if (lane.freezes) void lane.sleep(resident);
+    if (lane.freezes) void lane.slumber.sleep(resident);
     else lane.dismiss(resident);
   }
 }

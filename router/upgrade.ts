@@ -4,8 +4,8 @@ import { ThawError } from '../platform/errors.ts';
 import { type Carrier, type Exchange, edgeHeaders, relay } from './forward.ts';
 import { hasBody, toClient, toInstance } from './headers.ts';
 import { Joint } from './lasting.ts';
+import type { Lease } from './lease.ts';
 import { type Call, type Reached, reach } from './reach.ts';
-import type { Lease } from './resident.ts';
 
 /**
  * True for a request whose connection may become another protocol's. Not for

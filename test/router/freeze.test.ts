@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { test } from 'node:test';
@@ -50,6 +51,17 @@ function textOf(answer: IncomingMessage): () => string {
   return () => text;
 }
 
+const KEEPALIVE_TIMER = '02';
+
+/** The kernel's timers on open connections to a port of this machine, as /proc/net/tcp numbers them. */
+function timersTo(port: number): string[] {
+  const remote = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const rows = readFileSync('/proc/net/tcp', 'utf8')
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/));
+  return rows.flatMap((row) => (row[2] === remote && row[3] === '01' ? [String(row[5]).slice(0, 2)] : []));
+}
+
 const asleep = (stand: Stand, times = 1) =>
   until(() => stand.slept.length === times && stand.edge.instances().every(({ state }) => state === 'asleep'));
 
@@ -89,6 +101,28 @@ test('a WebSocket stays open across sleep; its next message wakes the instance a
   }
   assert.deepEqual([stand.thawed, stand.woken, stand.disturbances], [['i1'], ['i1', 'i1', 'i1'], []]);
   socket.terminate();
+});
+
+test('the kernel has nothing to ask a sleeping instance, and asks again when it is awake', async () => {
+  await using stand = await openStand({
+    app: () => (req, res) => {
+      if (req.url !== '/events') res.end();
+      else res.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: hello\n\n');
+    },
+    prepare: echo,
+    limits: freeze,
+  });
+  const socket = await dial(stand);
+  const stream = await begin({ port: stand.port, path: '/events' });
+  stream.on('error', () => {}).resume();
+  const { port } = (stand.servers.get('i1') as Server).address() as AddressInfo;
+  await until(() => timersTo(port).every((timer) => timer === KEEPALIVE_TIMER));
+  await asleep(stand);
+  assert.deepEqual(timersTo(port), ['00', '00']);
+  assert.equal(await say(socket, 'hello'), 'hello');
+  await until(() => timersTo(port).every((timer) => timer === KEEPALIVE_TIMER));
+  socket.terminate();
+  stream.destroy();
 });
 
 test('what clients send while the instance wakes is held back, in order and without growing', async () => {
