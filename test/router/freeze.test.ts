@@ -144,31 +144,34 @@ test('what clients send while the instance wakes is held back, in order and with
   await delay(100);
   // More than the kernel's buffers take: the clients are held up, not served from the edge's memory.
   assert.ok(sockets.every((socket) => socket.bufferedAmount > 1024 * 1024));
-  assert.deepEqual(stand.disturbances, []);
+  assert.deepEqual([stand.woken, stand.disturbances], [['i1'], []]);
   wake.resolve();
   const expected = Array.from({ length: 20 }, (_, n) => (n + 1) * 50_000);
   for (const sizes of await Promise.all(heard)) assert.deepEqual(sizes, expected);
-  assert.deepEqual([stand.woken, stand.disturbances], [['i1'], []]);
   for (const socket of sockets) socket.terminate();
 });
 
 test('bytes on a WebSocket, from either side, keep its instance awake', async () => {
-  let served: WebSocket | undefined;
+  const served = Promise.withResolvers<WebSocket>();
+  let clock = 0;
   await using stand = await openStand({
     app: counter,
-    prepare: (server) =>
-      new WebSocketServer({ server }).on('connection', (socket: WebSocket) => {
-        served = socket;
-      }),
-    limits: { sleep: 'freeze', idleMs: 80 },
+    prepare: (server) => new WebSocketServer({ server }).on('connection', served.resolve),
+    limits: { sleep: 'freeze', idleMs: 50 },
+    parts: { now: () => clock },
   });
   const socket = await dial(stand);
+  const sides: [WebSocket, WebSocket] = [socket, await served.promise];
   for (let n = 0; n < 10; n += 1) {
-    await delay(25);
-    if (n % 2 === 0) socket.send('here');
-    else served?.send('there');
+    const [from, to] = n % 2 === 0 ? sides : sides.toReversed();
+    clock += 40;
+    const heard = once(to as WebSocket, 'message');
+    from?.send('here');
+    await heard;
+    await delay(20);
   }
   assert.deepEqual(stand.slept, []);
+  clock += 50;
   await asleep(stand);
   socket.terminate();
 });
