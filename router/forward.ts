@@ -118,14 +118,13 @@ export function relay(carrier: Carrier, exchange: Exchange, { answer, lease }: R
   }
   // A small body comes with its head and leaves with it, in one packet; a head that comes alone leaves alone.
   let begun = false;
-  answer.on('data', (chunk: Buffer) => {
+  answer.once('data', () => {
     begun = true;
-    if (!res.destroyed && !res.write(chunk)) answer.pause();
   });
-  res.on('drain', () => answer.resume());
   setImmediate(() => {
     if (!begun && !res.writableEnded && !res.destroyed) res.flushHeaders();
   });
+  answer.pipe(res, { end: false });
   answer.once('end', () => {
     try {
       res.addTrailers(trailersOf(answer));
