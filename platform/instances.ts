@@ -52,6 +52,16 @@ export class Instances {
     await this.#parts.host.end(id);
   }
 
+  /** Freezes an instance as it is. A host that cannot leaves the edge to end it. */
+  async sleep(id: string): Promise<void> {
+    throw new ThawError('unavailable', `Instance ${id} cannot be frozen here.`);
+  }
+
+  /** Lets a frozen instance go on, at the same address. */
+  async wake(id: string, _signal: AbortSignal): Promise<EdgeInstance> {
+    throw new ThawError('unavailable', `Instance ${id} cannot be woken here.`);
+  }
+
   /** Hands the edge the instances that outlived an earlier server, and ends those that nothing leads to. */
   async takeBack(edge: Pick<Edge, 'adopt'>): Promise<void> {
     const { host, table } = this.#parts;

@@ -79,9 +79,11 @@ export async function serve(config: Config, log: Log): Promise<Server> {
   const edge = opened.use(
     await openEdge(
       {
-        resolve: (label) => table.get(label),
+        resolve: (name) => table.get(name),
         thaw: (route, signal) => instances.thaw(route, signal),
         end: (instance) => instances.end(instance),
+        sleep: (instance) => instances.sleep(instance),
+        wake: (instance, signal) => instances.wake(instance, signal),
         pending: (instance, signal) => host.pendingWork(instance, signal),
         log: log.child({ room: 'edge' }),
         domain: config.domain,
@@ -91,8 +93,9 @@ export async function serve(config: Config, log: Log): Promise<Server> {
     ),
   );
   const reload = async () => {
-    const entries = await control.routes();
-    for (const gone of table.replace(entries.map((entry) => withLimits(entry, config)))) edge.drain(gone);
+    const left = table.replace(withLimits(await control.routes(), config));
+    for (const deployment of left) edge.drain(deployment);
+    edge.keep(table.kept());
   };
   // One reading of the table at a time, and one more when something changed meanwhile.
   let reading = Promise.resolve();
