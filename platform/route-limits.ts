@@ -6,8 +6,8 @@ import { deploymentLabel } from './control/names.ts';
 /** Requests that wait for one deployment, for each request that its instances can take at once. */
 const QUEUE_PER_PLACE = 8;
 
-/** A route as the edge knows it, and the template that is thawed for it. */
-export type AppRoute = Route & { template: string };
+/** A route as the edge knows it, and what is thawed for it. */
+export type AppRoute = Route & Pick<RouteEntry, 'template' | 'egress' | 'cpus'>;
 
 /**
  * The routes of the control plane with the limits that hold for each: its author's

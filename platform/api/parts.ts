@@ -47,7 +47,7 @@ export interface Instance {
   address?: string;
   /** ISO 8601. */
   startedAt: string;
-  state: 'running';
+  state: 'running' | 'asleep';
   /** Requests in flight. */
   requests: number;
   /** Where the time of the thaw went, in milliseconds, in order. */

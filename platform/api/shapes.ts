@@ -102,7 +102,7 @@ export const InstanceShape = z
     deployment: z.string(),
     address: z.string().optional().openapi({ description: 'Told to admin keys alone.' }),
     startedAt: Moment,
-    state: z.literal('running'),
+    state: z.enum(['running', 'asleep']),
     requests: z.number().int().openapi({ description: 'In flight.' }),
     phases: z.record(z.string(), z.number()).openapi({ description: 'Milliseconds of the thaw, in order.' }),
   })

@@ -164,6 +164,10 @@ export interface RouteEntry {
   /** Port inside the guest that answers HTTP. */
   port: number;
   scaling: Scaling;
+  /** Default: the public internet. */
+  egress?: Egress;
+  /** Share of CPU cores. */
+  cpus?: number;
 }
 
 /**
