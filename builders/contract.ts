@@ -2,6 +2,7 @@ import type { Hono } from 'hono';
 import type { App, Control, Deployment, Principal, Release } from '../platform/control/contract.ts';
 import type { Host } from '../platform/host/contract.ts';
 import type { Log } from '../platform/log.ts';
+import type { BuildCache } from './build-cache.ts';
 
 /** What the operator decides about builds. */
 export interface BuildSettings {
@@ -17,6 +18,8 @@ export interface BuildSettings {
   caBundle: string;
   /** Lines of npm configuration for builds: the registry, and credentials if the operator says so. Builds can read them. */
   npmrc: string;
+  /** Bytes of cached installs that are kept on disk. */
+  buildCacheBytes: number;
   /** Host names that builds may reach: the package registries. */
   registryHosts: string[];
   /** The gateway's proxy as guests see it, e.g. `http://172.16.0.1:3128`. */
@@ -62,6 +65,8 @@ export interface Deployed {
 
 /** The builders' front door. */
 export interface Builders extends AsyncDisposable {
+  /** Installs that later builds go on from. */
+  cache: Pick<BuildCache, 'list' | 'clear'>;
   /** Smart HTTP for git; belongs under `/git`. */
   git: Hono;
   /**

@@ -6,7 +6,7 @@ const ENTRIES = {
   /** Runs a function: the bundle's place in front of an HTTP server. */
   shim: new URL('function/runtime/shim.ts', import.meta.url),
   /** Detects, installs and bundles. */
-  build: new URL('function/guest/main.ts', import.meta.url),
+  build: new URL('guest/main.ts', import.meta.url),
 } as const;
 
 const programs = new Map<string, Promise<Uint8Array>>();

@@ -62,6 +62,8 @@ const schema = z.object({
   THAW_START_TIMEOUT_MS: count(100, 600_000).default(30_000),
   /** Log bytes kept on disk per app. */
   THAW_LOG_MB: count(1, 10_240).default(16),
+  /** Disk for installs that later builds go on from. */
+  THAW_BUILD_CACHE_MB: count(0, 1_048_576).default(4096),
   /** Certificates that builds trust; default: the host's own bundle. */
   THAW_BUILD_CA: z.string().optional(),
   /** npm configuration lines that builds get besides the registry's address, e.g. a token. */
@@ -107,6 +109,7 @@ export interface Config {
   buildTimeoutMs: number;
   startTimeoutMs: number;
   logBytes: number;
+  buildCacheBytes: number;
   buildCa: string | undefined;
   buildNpmrc: string | undefined;
   /** Short stable name of this data directory: tells several servers on one machine apart. */
@@ -161,6 +164,7 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     buildTimeoutMs: value.THAW_BUILD_TIMEOUT_MS,
     startTimeoutMs: value.THAW_START_TIMEOUT_MS,
     logBytes: value.THAW_LOG_MB * 1024 * 1024,
+    buildCacheBytes: value.THAW_BUILD_CACHE_MB * 1024 * 1024,
     buildCa: value.THAW_BUILD_CA,
     buildNpmrc: value.THAW_BUILD_NPMRC,
     serverId: createHash('sha256').update(data).digest('hex').slice(0, 8),
