@@ -282,6 +282,7 @@ export interface Control extends AsyncDisposable {
     /** @throws ThawError `not_found` */
     remove(app: string, host: string): Promise<void>;
   };
+  cronRuns: CronRuns;
   /** Every label that answers now, for the edge's table: read at the start, then after each change. */
   routes(): Promise<RouteEntry[]>;
   /** Calls back after each committed change of the routes. Returns the unsubscriber. */
