@@ -6,6 +6,7 @@ import { ensureAdminKey } from './admin-key.ts';
 import { createApps } from './apps.ts';
 import { openArtifacts } from './artifacts.ts';
 import type { Control } from './contract.ts';
+import { createCronRuns } from './cron-runs.ts';
 import { claimDataDirectory } from './db/claim.ts';
 import { openDatabase } from './db/open.ts';
 import { createDeployments } from './deployments.ts';
@@ -64,6 +65,7 @@ export async function openControl(options: ControlOptions): Promise<Control> {
     apps: createApps(parts, artifacts.remove),
     deployments: createDeployments(parts),
     releases: createReleases(parts),
+    cronRuns: createCronRuns(parts),
     routes: () => readRoutes(db),
     onRoutesChanged,
     artifacts,

@@ -56,6 +56,12 @@ export const LAWS: readonly Law[] = [
   },
   { room: 'platform/logs/', may: [ERRORS, LOG, HOST], because: 'logs come out of the Host contract' },
   {
+    room: 'platform/crons/',
+    may: [ERRORS, LOG, CONTROL],
+    packages: [...SQL, ...HTTP],
+    because: 'crons are handed what is scheduled, how to ask an app and where to record it',
+  },
+  {
     room: SDK,
     may: [],
     types: [ERRORS, HOST, CONTROL],
