@@ -81,11 +81,11 @@ async function install(
   report: Report,
 ): Promise<string | undefined> {
   if (plan.install === undefined) return undefined;
-  const { command, key: known } = plan.install;
+  const { key: known } = plan.install;
   const key = known === undefined ? undefined : cache.key(app.project, vm.template, known);
   const kept = key === undefined ? undefined : await cache.find(key);
   if (kept !== undefined && (await moveTo(kept))) {
-    report(`Dependencies are there from an earlier build (${command})`);
+    report('The dependencies are unchanged: kept from an earlier build');
     return TREE;
   }
   await vm.order({ do: 'install' }, 'installed');

@@ -372,6 +372,8 @@ export interface Control extends AsyncDisposable {
     remove(app: string, host: string): Promise<void>;
   };
   cronRuns: CronRuns;
+  /** The crons of what is in front of each app, and since when it is; apps without any are left out. */
+  scheduled(): Promise<{ app: string; deployment: string; since: string; crons: CronSpec[] }[]>;
   /** Every label that answers now, for the edge's table: read at the start, then after each change. */
   routes(): Promise<RouteEntry[]>;
   /** Calls back after each committed change of the routes or of a project's limits. Returns the unsubscriber. */

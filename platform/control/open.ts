@@ -20,6 +20,7 @@ import type { ControlParts } from './parts.ts';
 import { createProjects, ensureDefaultProject } from './projects.ts';
 import { createReleases } from './releases.ts';
 import { createRouteChanges, readRoutes } from './routes.ts';
+import { readScheduled } from './scheduled.ts';
 import { createSeal } from './sealed.ts';
 
 export interface ControlOptions {
@@ -79,6 +80,7 @@ export async function openControl(options: ControlOptions): Promise<Control> {
     environment: createEnvironment(parts),
     domains: createDomains(parts, options.domain ?? 'localhost'),
     cronRuns: createCronRuns(parts),
+    scheduled: () => readScheduled(db),
     routes: () => readRoutes(db),
     onRoutesChanged,
     artifacts,
