@@ -62,6 +62,12 @@ const schema = z.object({
   THAW_START_TIMEOUT_MS: count(100, 600_000).default(30_000),
   /** Log bytes kept on disk per app. */
   THAW_LOG_MB: count(1, 10_240).default(16),
+  /** Newest deployments of each app whose templates stay on disk. */
+  THAW_KEEP_TEMPLATES: count(1, 1000).default(5),
+  /** Newest deployments of each app that stay, to go back to. */
+  THAW_KEEP_DEPLOYMENTS: count(1, 10_000).default(50),
+  /** Days that a deployment stays whatever its place. */
+  THAW_KEEP_DAYS: count(1, 3650).default(30),
   /** Disk for installs that later builds go on from. */
   THAW_BUILD_CACHE_MB: count(0, 1_048_576).default(4096),
   /** Certificates that builds trust; default: the host's own bundle. */
@@ -109,6 +115,9 @@ export interface Config {
   buildTimeoutMs: number;
   startTimeoutMs: number;
   logBytes: number;
+  keepTemplates: number;
+  keepDeployments: number;
+  keepDays: number;
   buildCacheBytes: number;
   buildCa: string | undefined;
   buildNpmrc: string | undefined;
@@ -164,6 +173,9 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     buildTimeoutMs: value.THAW_BUILD_TIMEOUT_MS,
     startTimeoutMs: value.THAW_START_TIMEOUT_MS,
     logBytes: value.THAW_LOG_MB * 1024 * 1024,
+    keepTemplates: value.THAW_KEEP_TEMPLATES,
+    keepDeployments: value.THAW_KEEP_DEPLOYMENTS,
+    keepDays: value.THAW_KEEP_DAYS,
     buildCacheBytes: value.THAW_BUILD_CACHE_MB * 1024 * 1024,
     buildCa: value.THAW_BUILD_CA,
     buildNpmrc: value.THAW_BUILD_NPMRC,

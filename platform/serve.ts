@@ -19,6 +19,7 @@ import type { Log } from './log.ts';
 import { LogCollector } from './logs/collector.ts';
 import { LogStore } from './logs/store.ts';
 import { openVmm, readMachine } from './machine.ts';
+import { Retention } from './retention.ts';
 import { type AppRoute, withLimits } from './route-limits.ts';
 import { VERSION } from './version.ts';
 
@@ -129,6 +130,12 @@ export async function serve(config: Config, log: Log): Promise<Server> {
     await watching;
   });
   await instances.removeUnusedTemplates(await control.deployments.templatesInUse());
+
+  const { keepTemplates, keepDeployments, keepDays } = config;
+  const retention = opened.use(
+    new Retention({ control, host, keepTemplates, keepDeployments, keepDays, log: log.child({ room: 'retention' }) }),
+  );
+  retention.begin();
 
   let ready = false;
   const api = createApi({
