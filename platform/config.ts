@@ -62,6 +62,8 @@ const schema = z.object({
   THAW_START_TIMEOUT_MS: count(100, 600_000).default(30_000),
   /** Log bytes kept on disk per app. */
   THAW_LOG_MB: count(1, 10_240).default(16),
+  /** Who may read the metrics without a key: nobody, or programs on this machine. */
+  THAW_METRICS: z.enum(['key', 'loopback']).default('key'),
   /** Certificates that builds trust; default: the host's own bundle. */
   THAW_BUILD_CA: z.string().optional(),
   /** npm configuration lines that builds get besides the registry's address, e.g. a token. */
@@ -107,6 +109,7 @@ export interface Config {
   buildTimeoutMs: number;
   startTimeoutMs: number;
   logBytes: number;
+  metrics: Parsed['THAW_METRICS'];
   buildCa: string | undefined;
   buildNpmrc: string | undefined;
   /** Short stable name of this data directory: tells several servers on one machine apart. */
@@ -161,6 +164,7 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     buildTimeoutMs: value.THAW_BUILD_TIMEOUT_MS,
     startTimeoutMs: value.THAW_START_TIMEOUT_MS,
     logBytes: value.THAW_LOG_MB * 1024 * 1024,
+    metrics: value.THAW_METRICS,
     buildCa: value.THAW_BUILD_CA,
     buildNpmrc: value.THAW_BUILD_NPMRC,
     serverId: createHash('sha256').update(data).digest('hex').slice(0, 8),
