@@ -3,6 +3,7 @@ import type { App, Control, Deployment, Principal, Release } from '../platform/c
 import type { ErrorCode } from '../platform/errors.ts';
 import type { Host } from '../platform/host/contract.ts';
 import type { Log } from '../platform/log.ts';
+import type { BuildCache } from './build-cache.ts';
 
 /** What the operator decides about builds. */
 export interface BuildSettings {
@@ -18,6 +19,8 @@ export interface BuildSettings {
   caBundle: string;
   /** Lines of npm configuration for builds: the registry, and credentials if the operator says so. Builds can read them. */
   npmrc: string;
+  /** Bytes of cached installs that are kept on disk. */
+  buildCacheBytes: number;
   /** Host names that builds may reach: the package registries. */
   registryHosts: string[];
   /** The gateway's proxy as guests see it, e.g. `http://172.16.0.1:3128`. */
@@ -65,6 +68,8 @@ export interface Deployed {
 
 /** The builders' front door. */
 export interface Builders extends AsyncDisposable {
+  /** Installs that later builds go on from. */
+  cache: Pick<BuildCache, 'list' | 'clear'>;
   /** Smart HTTP for git; belongs under `/git`. */
   git: Hono;
   /**

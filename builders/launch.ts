@@ -1,9 +1,11 @@
 import type { AppKind, RunSpec } from '../platform/control/contract.ts';
 import { ask } from './ask.ts';
 import { LOAD_PORT, loadOrder, runner } from './function/runner.ts';
-import { APP } from './guest-places.ts';
+import { APP, PROGRAMS } from './guest-places.ts';
+import { guestProgram } from './guest-program.ts';
 import type { PipelineParts } from './parts.ts';
 import { type ScopedVm, thawScoped } from './scoped-vm.ts';
+import { type PackedFile, packFiles } from './tar.ts';
 
 export interface LaunchRequest {
   kind: AppKind;
@@ -40,10 +42,19 @@ export async function launch(
     stack.move();
     return vm;
   }
+  // A VM in which nothing of the app runs yet.
   const { id } = await host.runtimeTemplate(run.runtime, run.shape, signal);
   const vm = stack.use(await thawScoped(host, { ...request, template: id, memory: 'own' }, signal));
+  await host.putTree(vm.id, PROGRAMS, packFiles(await programs(kind, run)), signal);
   await host.putTree(vm.id, APP, artifact, signal);
   await host.startProcess(vm.id, { argv: run.argv, env, cwd: APP, user: 'app' }, signal);
   stack.move();
   return vm;
+}
+
+/** Programs of ours that run with the app, or as it. */
+async function programs(kind: AppKind, { runtime }: RunSpec): Promise<PackedFile[]> {
+  if (runtime !== 'node') return [];
+  const preload = { path: 'preload.mjs', content: await guestProgram('preload') };
+  return kind === 'static' ? [preload, { path: 'static.mjs', content: await guestProgram('static') }] : [preload];
 }

@@ -34,7 +34,10 @@ export function prepare(
   const { app, branch, commit } = request;
   return deploying(parts, { app, branch, commit }, report, signal, async (begun, tell, both) => {
     const twin = await sameCommit(parts, begun);
-    if (twin === undefined) return build(parts, { app, deployment: begun.id, source: request.source() }, tell, both);
+    if (twin === undefined) {
+      const environment = await control.deployments.environment(begun.id);
+      return build(parts, { app, deployment: begun.id, source: request.source(), environment }, tell, both);
+    }
     report(`This commit is built already (deployment ${twin.id})`);
     await control.artifacts.put(begun.id, control.artifacts.get(twin.id));
     return twin;

@@ -23,6 +23,7 @@ export async function buildSettings(config: Config): Promise<BuildSettings> {
     startTimeoutMs: config.startTimeoutMs,
     maxConcurrentBuilds: CONCURRENT_BUILDS,
     caBundle: await certificates(config.buildCa),
+    buildCacheBytes: config.buildCacheBytes,
     npmrc: [`registry=${registry.href}`, ...(config.buildNpmrc?.split('\n') ?? [])].join('\n'),
     registryHosts: [registry.hostname],
     egressProxy: `http://${GATEWAY}:${GATEWAY_PORTS.proxy}`,

@@ -64,6 +64,14 @@ const schema = z.object({
   THAW_LOG_MB: count(1, 10_240).default(16),
   /** Who may read the metrics without a key: nobody, or programs on this machine. */
   THAW_METRICS: z.enum(['key', 'loopback']).default('key'),
+  /** Newest deployments of each app whose templates stay on disk. */
+  THAW_KEEP_TEMPLATES: count(1, 1000).default(5),
+  /** Newest deployments of each app that stay, to go back to. */
+  THAW_KEEP_DEPLOYMENTS: count(1, 10_000).default(50),
+  /** Days that a deployment stays whatever its place. */
+  THAW_KEEP_DAYS: count(1, 3650).default(30),
+  /** Disk for installs that later builds go on from. */
+  THAW_BUILD_CACHE_MB: count(0, 1_048_576).default(4096),
   /** Certificates that builds trust; default: the host's own bundle. */
   THAW_BUILD_CA: z.string().optional(),
   /** npm configuration lines that builds get besides the registry's address, e.g. a token. */
@@ -110,6 +118,10 @@ export interface Config {
   startTimeoutMs: number;
   logBytes: number;
   metrics: Parsed['THAW_METRICS'];
+  keepTemplates: number;
+  keepDeployments: number;
+  keepDays: number;
+  buildCacheBytes: number;
   buildCa: string | undefined;
   buildNpmrc: string | undefined;
   /** Short stable name of this data directory: tells several servers on one machine apart. */
@@ -165,6 +177,10 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     startTimeoutMs: value.THAW_START_TIMEOUT_MS,
     logBytes: value.THAW_LOG_MB * 1024 * 1024,
     metrics: value.THAW_METRICS,
+    keepTemplates: value.THAW_KEEP_TEMPLATES,
+    keepDeployments: value.THAW_KEEP_DEPLOYMENTS,
+    keepDays: value.THAW_KEEP_DAYS,
+    buildCacheBytes: value.THAW_BUILD_CACHE_MB * 1024 * 1024,
     buildCa: value.THAW_BUILD_CA,
     buildNpmrc: value.THAW_BUILD_NPMRC,
     serverId: createHash('sha256').update(data).digest('hex').slice(0, 8),

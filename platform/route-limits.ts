@@ -6,7 +6,7 @@ import { deploymentLabel } from './control/names.ts';
 /** Requests that wait for one deployment, for each request that its instances can take at once. */
 const QUEUE_PER_PLACE = 8;
 
-/** A route as the edge knows it, and what is thawed for it. */
+/** A route as the edge knows it, and what is thawed for it; a template that is null has to be baked again. */
 export type AppRoute = Route & Pick<RouteEntry, 'template' | 'egress' | 'cpus'>;
 
 /**

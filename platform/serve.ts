@@ -10,6 +10,8 @@ import { buildSettings } from './build-settings.ts';
 import type { Config } from './config.ts';
 import { branchLabel } from './control/names.ts';
 import { openControl } from './control/open.ts';
+import { cronRequest } from './cron-request.ts';
+import { openCrons } from './crons/open.ts';
 import { ThawError } from './errors.ts';
 import { examine } from './examine.ts';
 import { openHost } from './host/open.ts';
@@ -21,6 +23,7 @@ import { LogStore } from './logs/store.ts';
 import { openVmm, readMachine } from './machine.ts';
 import { countedThaw } from './metrics/counted-thaw.ts';
 import { Metrics } from './metrics/metrics.ts';
+import { Retention } from './retention.ts';
 import { type AppRoute, withLimits } from './route-limits.ts';
 import { VERSION } from './version.ts';
 
@@ -40,7 +43,9 @@ export async function serve(config: Config, log: Log): Promise<Server> {
   await using opened = new AsyncDisposableStack();
   const closing = new AbortController();
 
-  const control = opened.use(await openControl({ databaseUrl: config.databaseUrl, dataDir: config.data, log }));
+  const control = opened.use(
+    await openControl({ databaseUrl: config.databaseUrl, dataDir: config.data, domain: config.domain, log }),
+  );
   const machine = await readMachine(config.images);
   const { vmm, verdict } = await openVmm(config, machine, log);
   const host = opened.use(
@@ -116,10 +121,22 @@ export async function serve(config: Config, log: Log): Promise<Server> {
     for (const deployment of left) edge.drain(deployment);
     edge.keep(table.kept());
   };
+  const crons = opened.use(
+    await openCrons({
+      scheduled: () => control.scheduled(),
+      request: cronRequest({ host: config.edge.host, port: edge.listen.port }, config.domain),
+      runs: control.cronRuns,
+      clock: () => new Date(),
+      log: log.child({ room: 'crons' }),
+    }),
+  );
   // One reading of the table at a time, and one more when something changed meanwhile.
   let reading = Promise.resolve();
   const changed = () => {
-    reading = reading.then(reload).catch((err: unknown) => log.error({ err }, 'the routes could not be read'));
+    reading = reading
+      .then(reload)
+      .then(() => crons.reload())
+      .catch((err: unknown) => log.error({ err }, 'the routes could not be read'));
     return reading;
   };
   opened.defer(control.onRoutesChanged(() => void changed()));
@@ -132,6 +149,12 @@ export async function serve(config: Config, log: Log): Promise<Server> {
     await watching;
   });
   await instances.removeUnusedTemplates(await control.deployments.templatesInUse());
+
+  const { keepTemplates, keepDeployments, keepDays } = config;
+  const retention = opened.use(
+    new Retention({ control, host, keepTemplates, keepDeployments, keepDays, log: log.child({ room: 'retention' }) }),
+  );
+  retention.begin();
 
   let ready = false;
   const api = createApi({

@@ -83,7 +83,7 @@ export const ReleaseShape = z
     branch: z.string(),
     number: z.number().int(),
     deployment: z.string(),
-    reason: z.enum(['push', 'deploy', 'rollback', 'promote']),
+    reason: z.enum(['push', 'deploy', 'rollback', 'promote', 'environment']),
     createdAt: Moment,
   })
   .openapi('Release');

@@ -75,6 +75,7 @@ async function start(data: string, host: ProcessHost, settings: Partial<BuildSet
         maxSourceBytes: 4 * 1024 * 1024,
         buildTimeoutMs: 60_000,
         startTimeoutMs: 30_000,
+        buildCacheBytes: 1024 ** 3,
         maxConcurrentBuilds: 1,
         caBundle: '',
         npmrc: '',

@@ -64,6 +64,12 @@ export const LAWS: readonly Law[] = [
     because: 'metrics are told what to count and handed what they read',
   },
   {
+    room: 'platform/crons/',
+    may: [ERRORS, LOG, CONTROL],
+    packages: [...SQL, ...HTTP],
+    because: 'crons are handed what is scheduled, how to ask an app and where to record it',
+  },
+  {
     room: SDK,
     may: [],
     types: [ERRORS, HOST, CONTROL, LOGS],

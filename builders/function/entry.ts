@@ -1,8 +1,8 @@
-import { readdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join, normalize, relative } from 'node:path';
-import { isInside, real } from './inside.ts';
-import { isRecord, type PackageJson } from './package-json.ts';
-import { Failed } from './say.ts';
+import { isInside, real } from '../guest/inside.ts';
+import { isRecord, type PackageJson } from '../guest/package-json.ts';
+import { Failed } from '../guest/say.ts';
 
 const ENDINGS = ['.ts', '.mts', '.tsx', '.js', '.mjs', '.cjs', '.jsx'];
 /** Conditions of `exports` that a function on Node goes by, in no order: the package's own order counts. */
@@ -12,10 +12,10 @@ const CONDITIONS = new Set(['node', 'import', 'module', 'module-sync', 'require'
  * Finds the source file of a function: `index.*` at the top, else what `exports` or `main` of package.json name.
  *
  * @param root real path of the tree
- * @returns its path below the root
- * @throws Failed that lists what was looked for
+ * @returns its path below the root; undefined when package.json names none either
+ * @throws Failed when package.json names what is not there, and nothing else says what the tree is
  */
-export async function findEntry(root: string, packageJson: PackageJson | undefined): Promise<string> {
+export async function findEntry(root: string, packageJson: PackageJson | undefined): Promise<string | undefined> {
   const top = await sourceFile(root, 'index');
   if (top !== undefined) return top;
   const looked: string[] = [];
@@ -24,7 +24,11 @@ export async function findEntry(root: string, packageJson: PackageJson | undefin
     if (found !== undefined) return found;
     looked.push(`${member} of package.json names ${path}, which is not there`);
   }
-  throw await nothingFound(root, looked, packageJson !== undefined);
+  const scripts = packageJson?.scripts;
+  if (looked.length === 0 || (isRecord(scripts) && ('start' in scripts || 'build' in scripts))) return undefined;
+  throw new Failed(`No function was found: ${looked.join('; ')}.`, {
+    hint: 'Correct the path, or add an index.ts with: export default { fetch(request) { return new Response("hello") } }',
+  });
 }
 
 function* named(packageJson: PackageJson | undefined): Generator<[member: string, path: string]> {
@@ -63,24 +67,4 @@ async function sourceFile(root: string, path: string): Promise<string | undefine
     return relative(root, join(root, candidate));
   }
   return undefined;
-}
-
-async function nothingFound(root: string, looked: string[], hasPackageJson: boolean): Promise<Failed> {
-  const there = new Set(await readdir(root));
-  const reasons = [
-    'there is no index.ts, index.js or index.mjs (nor .mts, .cjs, .tsx, .jsx)',
-    ...looked,
-    ...(hasPackageJson
-      ? looked.length === 0
-        ? ['package.json has neither main nor exports']
-        : []
-      : ['there is no package.json']),
-  ];
-  const hint = there.has('Dockerfile')
-    ? 'There is a Dockerfile: Thaw does not build from one. Add an index.ts that exports a request handler.'
-    : there.has('index.html')
-      ? 'There is an index.html: Thaw does not serve plain files by themselves. Add an index.ts that answers requests.'
-      : 'Add an index.ts with: export default { fetch(request) { return new Response("hello") } }';
-  const message = there.size === 0 ? 'The commit holds no files.' : `No function was found: ${reasons.join('; ')}.`;
-  return new Failed(message, { hint });
 }

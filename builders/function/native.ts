@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { isRecord, type PackageJson, packageNames } from './package-json.ts';
+import { isRecord, type PackageJson, packageNames } from '../guest/package-json.ts';
 
 const PREFIX = 'node_modules/';
 

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { dirname, extname, join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { BuildFailure, BuildOptions, BuildResult, Loader, Message, Plugin } from 'esbuild';
-import { isInside, real } from './inside.ts';
-import { Failed, type Tell } from './say.ts';
+import { isInside, real } from '../guest/inside.ts';
+import { Failed, type Tell } from '../guest/say.ts';
 
 type Esbuild = typeof import('esbuild');
 
