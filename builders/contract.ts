@@ -1,5 +1,6 @@
 import type { Hono } from 'hono';
 import type { App, Control, Deployment, Principal, Release } from '../platform/control/contract.ts';
+import type { ErrorCode } from '../platform/errors.ts';
 import type { Host } from '../platform/host/contract.ts';
 import type { Log } from '../platform/log.ts';
 import type { BuildCache } from './build-cache.ts';
@@ -36,6 +37,8 @@ export interface BuildParts {
   control: Control;
   log: Log;
   settings: BuildSettings;
+  /** Told of each build that is over: `ready`, or what went wrong; waiting in line is counted. */
+  built?(build: { outcome: 'ready' | ErrorCode; ms: number }): void;
   /** Public address of a branch's release, e.g. `http://hello.localhost:8080/`. */
   url(app: string, branch: string): string;
   /** Absolute path of the directory that holds the git repositories and the hooks' socket. */

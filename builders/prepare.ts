@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { App, Deployment } from '../platform/control/contract.ts';
-import { ThawError } from '../platform/errors.ts';
+import { type ErrorCode, ThawError } from '../platform/errors.ts';
 import { bake } from './bake.ts';
 import { type Built, build } from './build.ts';
 import type { BuildParts, Report } from './contract.ts';
@@ -85,6 +85,8 @@ async function deploying(
   const begun = await control.deployments.begin({ app: app.name, branch, commit });
   const limit = { signal: new AbortController().signal, ms: settings.buildTimeoutMs };
   const made: { template?: string } = {};
+  const came = performance.now();
+  let result: 'ready' | ErrorCode = 'ready';
   const mask = masker(await control.deployments.environment(begun.id));
   const tell = masked(report, mask);
   try {
@@ -101,11 +103,14 @@ async function deploying(
     return await control.deployments.ready(begun.id, { kind, template: made.template, run, scaling, crons });
   } catch (error) {
     const outcome = shown(outcomeOf(error, limit, signal), mask);
+    result = outcome.code;
     log.info({ app: app.name, deployment: begun.id, code: outcome.code, err: outcome.cause }, 'deployment failed');
     await control.deployments.fail(begun.id, outcome.message);
     await control.artifacts.remove(begun.id);
     if (made.template !== undefined) await host.removeTemplate(made.template);
     throw outcome;
+  } finally {
+    parts.built?.({ outcome: result, ms: performance.now() - came });
   }
 }
 

@@ -62,6 +62,8 @@ const schema = z.object({
   THAW_START_TIMEOUT_MS: count(100, 600_000).default(30_000),
   /** Log bytes kept on disk per app. */
   THAW_LOG_MB: count(1, 10_240).default(16),
+  /** Who may read the metrics without a key: nobody, or programs on this machine. */
+  THAW_METRICS: z.enum(['key', 'loopback']).default('key'),
   /** Newest deployments of each app whose templates stay on disk. */
   THAW_KEEP_TEMPLATES: count(1, 1000).default(5),
   /** Newest deployments of each app that stay, to go back to. */
@@ -119,6 +121,7 @@ export interface Config {
   buildTimeoutMs: number;
   startTimeoutMs: number;
   logBytes: number;
+  metrics: Parsed['THAW_METRICS'];
   keepTemplates: number;
   keepDeployments: number;
   keepDays: number;
@@ -179,6 +182,7 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     buildTimeoutMs: value.THAW_BUILD_TIMEOUT_MS,
     startTimeoutMs: value.THAW_START_TIMEOUT_MS,
     logBytes: value.THAW_LOG_MB * 1024 * 1024,
+    metrics: value.THAW_METRICS,
     keepTemplates: value.THAW_KEEP_TEMPLATES,
     keepDeployments: value.THAW_KEEP_DEPLOYMENTS,
     keepDays: value.THAW_KEEP_DAYS,

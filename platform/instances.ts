@@ -17,8 +17,8 @@ export interface InstancesParts {
   host: Host;
   collector: LogCollector;
   table: RouteTable<AppRoute>;
-  /** The control plane's id of an app, by its name. */
-  appId(name: string): Promise<string>;
+  /** The control plane's id of an app, by its name; undefined when it is gone. */
+  appId(name: string): Promise<string | undefined>;
   /** Bakes a deployment again whose template no longer fits; answers the new one. */
   rebake(deployment: string, signal: AbortSignal): Promise<string>;
   log: Log;

@@ -5,6 +5,7 @@ import { openEdge } from '../router/edge.ts';
 import { RouteTable } from '../router/table.ts';
 import { createApi } from './api/create.ts';
 import { edgeUrl } from './api/url.ts';
+import { AppIds } from './app-ids.ts';
 import { buildSettings } from './build-settings.ts';
 import type { Config } from './config.ts';
 import { branchLabel } from './control/names.ts';
@@ -16,9 +17,12 @@ import { examine } from './examine.ts';
 import { openHost } from './host/open.ts';
 import { Instances } from './instances.ts';
 import type { Log } from './log.ts';
+import { AccessLog } from './logs/access.ts';
 import { LogCollector } from './logs/collector.ts';
 import { LogStore } from './logs/store.ts';
 import { openVmm, readMachine } from './machine.ts';
+import { countedThaw } from './metrics/counted-thaw.ts';
+import { Metrics } from './metrics/metrics.ts';
 import { Retention } from './retention.ts';
 import { type AppRoute, withLimits } from './route-limits.ts';
 import { VERSION } from './version.ts';
@@ -58,6 +62,15 @@ export async function serve(config: Config, log: Log): Promise<Server> {
   );
   const store = new LogStore(join(config.data, 'logs'), config.logBytes);
   const collector = opened.use(new LogCollector(host, store, log.child({ room: 'logs' })));
+  const ids = new AppIds(control);
+  const access = opened.use(
+    new AccessLog({ store, appId: (name) => ids.of(name), log: log.child({ room: 'logs' }), clock: () => new Date() }),
+  );
+  const metrics = new Metrics({
+    instances: () => edge.instances(),
+    queues: () => edge.queues(),
+    facts: () => host.facts(),
+  });
   const url = (app: string, branch: string) =>
     edgeUrl(branchLabel(branch, app), { domain: config.domain, edgePort: config.edge.port });
   const builders = opened.use(
@@ -67,6 +80,7 @@ export async function serve(config: Config, log: Log): Promise<Server> {
       log: log.child({ room: 'builders' }),
       settings: await buildSettings(config),
       url,
+      built: (build) => metrics.events.build(build),
       repos: join(config.data, 'repos'),
       node: process.execPath,
     }),
@@ -77,7 +91,7 @@ export async function serve(config: Config, log: Log): Promise<Server> {
     host,
     collector,
     table,
-    appId: async (name) => (await control.apps.get(name, null)).id,
+    appId: (name) => ids.of(name),
     rebake: builders.rebake,
     log,
   });
@@ -85,10 +99,14 @@ export async function serve(config: Config, log: Log): Promise<Server> {
     await openEdge(
       {
         resolve: (name) => table.get(name),
-        thaw: (route, signal) => instances.thaw(route, signal),
+        thaw: (route, signal) => countedThaw(metrics.events, 'cold', signal, instances.thaw(route, signal)),
         end: (instance) => instances.end(instance),
         sleep: (instance) => instances.sleep(instance),
-        wake: (instance, signal) => instances.wake(instance, signal),
+        wake: (instance, signal) => countedThaw(metrics.events, 'resumed', signal, instances.wake(instance, signal)),
+        finished: (request) => {
+          metrics.events.request({ ...request, app: request.route?.app });
+          if (request.route !== undefined) access.add(request.route, request);
+        },
         pending: (instance, signal) => host.pendingWork(instance, signal),
         log: log.child({ room: 'edge' }),
         domain: config.domain,
@@ -98,6 +116,7 @@ export async function serve(config: Config, log: Log): Promise<Server> {
     ),
   );
   const reload = async () => {
+    ids.clear();
     const left = table.replace(withLimits(await control.routes(), config));
     for (const deployment of left) edge.drain(deployment);
     edge.keep(table.kept());
@@ -148,14 +167,16 @@ export async function serve(config: Config, log: Log): Promise<Server> {
     maxSourceBytes: config.maxSourceBytes,
     ready: () => ready,
     deploy: (request, report, signal) => builders.deploy(request, report, signal),
-    logs: (app, { follow, tail }, signal) =>
-      follow ? store.follow(app.id, tail, signal) : iterate(store.tail(app.id, tail)),
+    logs: (app, { follow, query, limit }, signal) =>
+      follow ? store.follow(app.id, query, limit, signal) : iterate(store.read(app.id, query, limit)),
+    metrics: { exposition: () => metrics.exposition(), openTo: config.metrics },
     instances: () => instances.describe(edge.instances()),
     findings: () => examine(config, log, 'without ports'),
     forget: async (app) => {
       await changed();
       await builders.forget(app.id);
       await store.remove(app.id);
+      metrics.events.forget(app.name);
     },
     git: builders.git,
     closing: closing.signal,

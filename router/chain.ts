@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ThawError, toThawError } from '../platform/errors.ts';
 import { type Carrier, type Exchange, forward } from './forward.ts';
 import { requestIdOf } from './headers.ts';
+import type { Ledger } from './ledger.ts';
 import { answerError } from './pages.ts';
 import type { EdgeParts, Route } from './parts.ts';
 import type { RequestRate } from './rate.ts';
@@ -19,6 +20,7 @@ import { nameOf } from './resolve.ts';
 export interface ChainParts extends Pick<EdgeParts, 'resolve' | 'domain' | 'log' | 'now'> {
   newRequestId(): string;
   rate: RequestRate;
+  ledger: Ledger;
   carrier: Carrier;
   /** True for a request whose client waits for `100 Continue`. */
   expectsContinue(req: IncomingMessage): boolean;
@@ -29,22 +31,30 @@ export async function carry(parts: ChainParts, req: IncomingMessage, res: Server
   const began = parts.now();
   const requestId = requestIdOf(req, parts.newRequestId);
   const expectsContinue = parts.expectsContinue(req);
+  const { ledger, rate } = parts;
+  const entry = ledger.open(req, requestId, began);
+  res.once('close', () => ledger.close(entry, res));
   try {
     const route = routeOf(req, parts);
+    entry.route = route;
+    rate.count(route);
     const exchange = { req, res, route, requestId, began, expectsContinue };
-    logAnswer(parts, exchange, await forward(parts.carrier, exchange));
+    const reached = await forward(parts.carrier, exchange);
+    ledger.reached(entry, reached);
+    logAnswer(parts, exchange, reached);
   } catch (error) {
+    ledger.failed(entry, error);
     if (expectsContinue) res.shouldKeepAlive = false;
     tell(parts, req, res, requestId, error);
   }
 }
 
 /**
- * The route that a request names. The request counts for its project.
+ * The route that a request names.
  *
- * @throws ThawError `invalid_input` for a request that is not to an app at all, `not_found`, `quota_exceeded`
+ * @throws ThawError `invalid_input` for a request that is not to an app at all, `not_found`
  */
-export function routeOf(req: IncomingMessage, parts: Pick<ChainParts, 'resolve' | 'domain' | 'rate'>): Route {
+export function routeOf(req: IncomingMessage, parts: Pick<ChainParts, 'resolve' | 'domain'>): Route {
   if (req.url === undefined || !req.url.startsWith('/')) {
     throw new ThawError('invalid_input', 'The request names a whole URL where a path belongs.', {
       hint: 'This is no proxy: send the request to the app itself.',
@@ -58,10 +68,7 @@ export function routeOf(req: IncomingMessage, parts: Pick<ChainParts, 'resolve' 
   if (hosts > 1) throw new ThawError('invalid_input', 'The request names more than one host.');
   const name = nameOf(req.headers.host, parts.domain);
   const route = name === undefined ? undefined : parts.resolve(name);
-  if (route !== undefined) {
-    parts.rate.count(route);
-    return route;
-  }
+  if (route !== undefined) return route;
   const where = name === undefined ? 'at this address' : `at ${name.includes('.') ? name : `${name}.${parts.domain}`}`;
   throw new ThawError('not_found', `There is no app ${where}.`, {
     hint: 'Check the name; an app is there as soon as its first push is done.',

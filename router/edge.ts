@@ -5,8 +5,9 @@ import type { Duplex } from 'node:stream';
 import { ThawError } from '../platform/errors.ts';
 import { type ChainParts, carry, logAnswer, routeOf, tell } from './chain.ts';
 import { requestIdOf } from './headers.ts';
+import { Ledger } from './ledger.ts';
 import type { EdgeParts, Instance, Listen, Route } from './parts.ts';
-import { type InstanceView, Pool } from './pool.ts';
+import { type InstanceView, Pool, type QueueView } from './pool.ts';
 import { RequestRate } from './rate.ts';
 import { nameOf } from './resolve.ts';
 import { mayUpgrade, upgrade } from './upgrade.ts';
@@ -41,6 +42,8 @@ export interface Edge extends AsyncDisposable {
   instances(): InstanceView[];
   /** Requests that wait for a place on an instance of `deployment`. */
   waiting(deployment: string): number;
+  /** The deployments for which requests wait. */
+  queues(): QueueView[];
 }
 
 /**
@@ -60,6 +63,7 @@ export async function openEdge(parts: EdgeParts, listen: Listen): Promise<Edge> 
   const chainParts: ChainParts = {
     resolve: (name) => parts.resolve(name),
     rate: new RequestRate(() => parts.now()),
+    ledger: new Ledger(parts),
     domain: parts.domain,
     log: parts.log,
     now: () => parts.now(),
@@ -102,11 +106,20 @@ export async function openEdge(parts: EdgeParts, listen: Listen): Promise<Edge> 
     const res = answerOn(socket, req);
     const began = parts.now();
     const requestId = requestIdOf(req, chainParts.newRequestId);
+    const { ledger, rate } = chainParts;
+    const entry = ledger.open(req, requestId, began);
     traffic.add(socket);
+    socket.once('close', () => ledger.close(entry, res));
     try {
-      const exchange = { req, res, route: routeOf(req, chainParts), requestId, began, expectsContinue: false };
-      logAnswer(parts, exchange, await upgrade(chainParts.carrier, exchange, socket, head));
+      const route = routeOf(req, chainParts);
+      entry.route = route;
+      rate.count(route);
+      const exchange = { req, res, route, requestId, began, expectsContinue: false };
+      const reached = await upgrade(chainParts.carrier, exchange, socket, head);
+      ledger.reached(entry, reached);
+      logAnswer(parts, exchange, reached);
     } catch (error) {
+      ledger.failed(entry, error);
       tell(chainParts, req, res, requestId, error);
     }
   });
@@ -126,6 +139,7 @@ export async function openEdge(parts: EdgeParts, listen: Listen): Promise<Edge> 
     warm: (route, signal) => pool.warm(route, signal),
     instances: () => pool.instances(),
     waiting: (deployment) => pool.waiting(deployment),
+    queues: () => pool.queues(),
     async [Symbol.asyncDispose]() {
       if (closing) return;
       closing = true;

@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
 
 /** How one deployment may be used; all times in milliseconds. */
@@ -101,6 +102,8 @@ export interface EdgeParts {
   domain: string;
   /** A clock that never goes back, in milliseconds, e.g. `performance.now`. */
   now(): number;
+  /** Told of each request when it is over; it must be quick, for the edge waits for it. */
+  finished?(request: Finished): void;
   /** Makes request ids; default: random UUIDs. */
   newRequestId?(): string;
   /**
@@ -114,3 +117,30 @@ export interface EdgeParts {
 
 /** How the instance that answers came to be there: thawed for this request, woken from its own snapshot, or running already. */
 export type Start = 'cold' | 'resumed' | 'warm';
+
+/** A request that is over. An upgraded connection is over when it is closed. Times are in milliseconds. */
+export interface Finished {
+  /** Where it went; undefined when it named no app. */
+  route: Pick<Route, 'app' | 'project' | 'deployment'> | undefined;
+  requestId: string;
+  /** The W3C trace context that it came with. */
+  traceparent: string | undefined;
+  method: string;
+  /** Without the query, which may hold secrets. */
+  path: string;
+  /** The status that was sent; 499 when the client left before. */
+  status: number;
+  /** What went wrong, where the edge answered and no instance. */
+  code: ErrorCode | undefined;
+  /** The answer broke off: the client left, or the instance did. */
+  cut: boolean;
+  /** Undefined when no instance answered. */
+  instance: string | undefined;
+  start: Start | undefined;
+  /** Bytes sent to the client, heads included. */
+  bytes: number;
+  /** From its head to the beginning of its answer; undefined when there was none. */
+  answeredMs: number | undefined;
+  /** From its head to its end. */
+  ms: number;
+}

@@ -21,6 +21,13 @@ export interface InstanceView {
   phases: Record<string, number>;
 }
 
+/** Requests that wait for a place in a deployment. */
+export interface QueueView {
+  deployment: string;
+  app: string;
+  waiting: number;
+}
+
 type PoolParts = Pick<EdgeParts, 'thaw' | 'end' | 'sleep' | 'wake' | 'pending' | 'log' | 'now'>;
 
 /** All instances and who uses them. */
@@ -118,6 +125,11 @@ export class Pool {
   /** Requests that wait for a place in a deployment. */
   waiting(deployment: string): number {
     return this.#lanes.get(deployment)?.gate.waiting ?? 0;
+  }
+
+  queues(): QueueView[] {
+    const lanes = [...this.#lanes.values()].filter(({ gate }) => gate.waiting > 0);
+    return lanes.map(({ route, gate }) => ({ deployment: route.deployment, app: route.app, waiting: gate.waiting }));
   }
 
   /** Lets go of the instances that sleep: nothing is under way there that would be worth waiting for. */

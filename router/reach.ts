@@ -47,6 +47,8 @@ export interface Call {
 
 /** The beginning of an instance's answer. The lease is the caller's to release. */
 export interface Reached {
+  /** Where the request went in the end. */
+  route: Route;
   lease: Lease;
   answer: IncomingMessage;
   /** Set when the instance switched protocols: the raw connection, and what came with the answer's head. */
@@ -76,7 +78,7 @@ export async function reach(pool: Pool, call: Call): Promise<Reached> {
       lease.release();
       throw new ThawError('invalid_input', 'The request cannot be passed on.', { cause });
     });
-    if (outcome.kind === 'answered') return { lease, answer: outcome.answer, upgraded: outcome.upgraded };
+    if (outcome.kind === 'answered') return { route, lease, answer: outcome.answer, upgraded: outcome.upgraded };
     if (call.gone()) {
       lease.release();
       throw new ThawError('cancelled', 'The client left before the answer.');

@@ -14,6 +14,7 @@ import { hostRoutes } from './host.ts';
 import { instanceRoutes } from './instances.ts';
 import { keyRoutes } from './keys.ts';
 import { logRoutes } from './logs.ts';
+import { metricsRoutes } from './metrics.ts';
 import type { ApiParts } from './parts.ts';
 import { projectRoutes } from './projects.ts';
 import { releaseRoutes } from './releases.ts';
@@ -22,7 +23,7 @@ const OPENAPI_PATH = '/v1/openapi.json';
 /** No JSON that the API takes is anywhere near this. */
 const MAX_JSON_BYTES = 64 * 1024;
 
-/** The HTTP API, without a listener: `/healthz`, `/v1/...` and, when handed in, `/git`. */
+/** The HTTP API, without a listener: `/healthz`, `/v1/...` and, when handed in, `/metrics` and `/git`. */
 export function createApi(parts: ApiParts): Api {
   const api = newApi();
   api.onError((error, c) => answerError(parts.log, error, c));
@@ -34,6 +35,7 @@ export function createApi(parts: ApiParts): Api {
 
   const resources = [healthRoutes, projectRoutes, keyRoutes, appRoutes, deploymentRoutes, releaseRoutes];
   for (const routes of [...resources, instanceRoutes, logRoutes, hostRoutes]) api.route('/', routes(parts));
+  if (parts.metrics !== undefined) api.route('/', metricsRoutes(parts.control, parts.metrics));
   if (parts.git !== undefined) api.route('/git', parts.git);
 
   api.openAPIRegistry.registerComponent('securitySchemes', 'key', {

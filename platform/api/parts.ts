@@ -2,6 +2,7 @@ import type { Hono } from 'hono';
 import type { App, Control, Deployment, Principal, Release } from '../control/contract.ts';
 import type { Finding, Host } from '../host/contract.ts';
 import type { Log } from '../log.ts';
+import type { LogLine, LogQuery } from '../logs/contract.ts';
 
 /** An uploaded tree to build and release. */
 export interface DeployRequest {
@@ -22,20 +23,11 @@ export interface Deployed {
 }
 
 export interface LogOptions {
+  query: LogQuery;
+  /** Most lines of the past: the newest ones. */
+  limit: number;
   /** Goes on with what is written from now on, until the signal fires. */
   follow: boolean;
-  /** Lines of the past to begin with. */
-  tail: number;
-}
-
-/** One line that the code of an app wrote. */
-export interface LogLine {
-  /** ISO 8601 with milliseconds. */
-  time: string;
-  instance: string;
-  deployment: string;
-  stream: 'stdout' | 'stderr';
-  line: string;
 }
 
 /** A VM that was thawed for a deployment and is running now. */
@@ -74,7 +66,7 @@ export interface ApiParts {
    * @throws ThawError, which becomes the last line of the answer
    */
   deploy(request: DeployRequest, report: (line: string) => void, signal: AbortSignal): Promise<Deployed>;
-  /** What the code of an app wrote, oldest line first; ends when `signal` fires. */
+  /** The log of an app, oldest line first; ends when `signal` fires. */
   logs(app: App, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine>;
   /** What runs now, of every app. */
   instances(): Instance[];
@@ -82,6 +74,12 @@ export interface ApiParts {
   findings(signal: AbortSignal): Promise<Finding[]>;
   /** Lets go of what other rooms keep of an app that was just removed: repository, logs, instances. */
   forget?(app: App): Promise<void>;
+  /** What is measured, for Prometheus. */
+  metrics?: {
+    exposition(): Promise<{ type: string; text: string }>;
+    /** `loopback`: a program on this machine needs no key. */
+    openTo: 'key' | 'loopback';
+  };
   /** Git over HTTP, mounted at `/git`; checks keys by itself. */
   git?: Hono;
   /** Fires when the server closes: streams that are still going end then. */

@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { requireAppName, requireBranch, requireProjectName } from '../control/names.ts';
 import { ERROR_STATUS, type ErrorCode, ThawError } from '../errors.ts';
+import { LEVELS, STREAMS } from '../logs/contract.ts';
 
 /** A string that one of the control plane's checks lets pass; the check's own words say why it does not. */
 function checked(check: (text: string) => void) {
@@ -108,14 +109,33 @@ export const InstanceShape = z
   })
   .openapi('Instance');
 
+export const StreamName = z.enum(STREAMS);
+export const LevelName = z.enum(LEVELS);
+
 export const LogLineShape = z
   .union([
     z.object({
       time: Moment,
-      instance: z.string(),
+      instance: z.string().nullable().openapi({ description: 'Null for a request that no instance answered.' }),
       deployment: z.string(),
-      stream: z.enum(['stdout', 'stderr']),
+      stream: StreamName,
+      level: LevelName,
+      requestId: z.string().optional(),
       line: z.string(),
+      request: z
+        .object({
+          method: z.string(),
+          path: z.string().openapi({ description: 'Without the query.' }),
+          status: z.number().int(),
+          ms: z.number().openapi({ description: 'From its head to the end of its answer.' }),
+          bytes: z.number().int().openapi({ description: 'Sent to the client, heads included.' }),
+          start: z.enum(['cold', 'resumed', 'warm']).optional(),
+          code: z.string().optional().openapi({ description: 'What went wrong, where no instance answered.' }),
+          cut: z.literal(true).optional().openapi({ description: 'The answer did not come to its end.' }),
+          traceparent: z.string().optional(),
+        })
+        .optional()
+        .openapi({ description: 'Set for the stream `request`.' }),
     }),
     ErrorShape,
   ])

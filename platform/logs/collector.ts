@@ -1,5 +1,6 @@
 import type { GuestLogLine, Host } from '../host/contract.ts';
 import type { Log } from '../log.ts';
+import { describeLine } from './guess.ts';
 import type { LogStore } from './store.ts';
 
 /** Collection begins this long after a thaw: until then the guest's processor belongs to the first request. */
@@ -92,6 +93,7 @@ export class LogCollector implements AsyncDisposable {
         instance: vm.id,
         deployment: vm.deployment,
         stream,
+        ...describeLine(stream, line),
         line,
       }));
       group = [];

@@ -8,11 +8,12 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { serve } from '@hono/node-server';
 import { createApi } from '../../platform/api/create.ts';
-import type { ApiParts, Instance, LogLine } from '../../platform/api/parts.ts';
+import type { ApiParts, Instance, LogOptions } from '../../platform/api/parts.ts';
 import type { Control } from '../../platform/control/contract.ts';
 import { openControl } from '../../platform/control/open.ts';
 import { ThawError } from '../../platform/errors.ts';
 import { silentLog } from '../../platform/log.ts';
+import type { LogLine } from '../../platform/logs/contract.ts';
 import { RUN, temporaryDirectory } from '../fixtures/control.ts';
 
 /** The real API on a real control plane; what would need VMs is played by the test. */
@@ -26,6 +27,8 @@ export interface TestServer extends AsyncDisposable {
   /** Waits for somebody to follow a log, then writes lines to it; `end` ends the log. */
   readonly log: EventEmitter<{ line: [LogLine]; followed: []; unfollowed: [] }>;
   readonly past: LogLine[];
+  /** What logs were asked for. */
+  readonly asked: LogOptions[];
   readonly instances: Instance[];
   /** The next deployments fail with this. */
   failDeploymentsWith(error: ThawError | undefined): void;
@@ -43,6 +46,7 @@ export async function startServer(): Promise<TestServer> {
   const closing = new AbortController();
   const log: TestServer['log'] = new EventEmitter();
   const past: LogLine[] = [];
+  const asked: LogOptions[] = [];
   const instances: Instance[] = [];
   const building: TestServer['building'] = {
     hold: false,
@@ -78,8 +82,10 @@ export async function startServer(): Promise<TestServer> {
     return { deployment, release, url: `http://${app}.localhost:8080/` };
   };
 
-  async function* logs(_: unknown, { follow, tail }: { follow: boolean; tail: number }, signal: AbortSignal) {
-    yield* past.slice(past.length - Math.min(tail, past.length));
+  async function* logs(_: unknown, options: LogOptions, signal: AbortSignal) {
+    const { follow, limit } = options;
+    asked.push(options);
+    yield* past.slice(past.length - Math.min(limit, past.length));
     if (!follow) return;
     const lines = on(log, 'line', { signal });
     log.emit('followed');
@@ -140,6 +146,7 @@ export async function startServer(): Promise<TestServer> {
     tree,
     log,
     past,
+    asked,
     instances,
     failDeploymentsWith: (error) => {
       failure = error;
