@@ -12,6 +12,8 @@ export const ERROR_STATUS = {
   // The code that was deployed is wrong.
   build_failed: 422,
   app_crashed: 502,
+  // A limit of the project is reached.
+  quota_exceeded: 429,
   // The machine cannot do it now.
   no_room: 503,
   unavailable: 503,
@@ -26,9 +28,16 @@ export const ERROR_STATUS = {
 
 export type ErrorCode = keyof typeof ERROR_STATUS;
 
+/** A project's limit, as the header `x-thaw-limit` names it. */
+export type LimitName = 'requests-per-second' | 'instances' | 'apps' | 'memory' | 'cpus' | 'build-minutes' | 'disk';
+
 export interface ErrorDetails {
   /** What the reader can do next, as one sentence. */
   hint?: string;
+  /** The limit of the project that stood in the way. */
+  limit?: LimitName;
+  /** When to try again, in milliseconds from now. */
+  retryAfterMs?: number;
   /** The lower-level error; kept for the log, never shown to a client. */
   cause?: unknown;
 }
@@ -45,12 +54,16 @@ export interface ErrorBody {
 export class ThawError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
+  readonly limit: LimitName | undefined;
+  readonly retryAfterMs: number | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.name = 'ThawError';
     this.code = code;
     this.hint = details.hint;
+    this.limit = details.limit;
+    this.retryAfterMs = details.retryAfterMs;
   }
 
   get status(): number {

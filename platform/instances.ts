@@ -32,12 +32,12 @@ export class Instances {
     this.#parts = parts;
   }
 
-  /** Thaws one instance; a template that no longer fits this host is baked again first. */
+  /** Thaws one instance; a template that is gone or no longer fits this host is baked again first. */
   async thaw(route: Route, signal: AbortSignal): Promise<EdgeInstance> {
     // The label may lead to another deployment by now; a deployment's own label never does.
     const known = this.#parts.table.get(deploymentLabel(route.deployment, route.app));
     if (known === undefined) throw new ThawError('not_found', 'The deployment was removed.');
-    const vm = await this.#clone(known, known.template, signal).catch(async (error: unknown) => {
+    const vm = await this.#cloneOf(known, signal).catch(async (error: unknown) => {
       if (!(error instanceof ThawError) || error.code !== 'template_stale') throw error;
       this.#parts.log.info({ deployment: known.deployment, why: error.message }, 'baking a template again');
       return this.#clone(known, await this.#rebake(known.deployment, signal), signal);
@@ -109,6 +109,11 @@ export class Instances {
         cause: error,
       });
     });
+  }
+
+  async #cloneOf(route: AppRoute, signal: AbortSignal): Promise<Vm> {
+    if (route.template === null) throw new ThawError('template_stale', 'The template was removed to save room.');
+    return this.#clone(route, route.template, signal);
   }
 
   #clone(route: AppRoute, template: string, signal: AbortSignal): Promise<Vm> {

@@ -1,4 +1,4 @@
-import { and, asc, eq, inArray } from 'drizzle-orm';
+import { asc, eq } from 'drizzle-orm';
 import { ThawError } from '../errors.ts';
 import type { App, Control } from './contract.ts';
 import type { Database } from './db/open.ts';
@@ -6,8 +6,11 @@ import { apps, deployments, projects } from './db/schema.ts';
 import { violated } from './db/violation.ts';
 import { newId } from './ids.ts';
 import { requireAppName } from './names.ts';
+import { unneeded } from './old-deployment.ts';
 import type { ControlParts } from './parts.ts';
-import { DEFAULT_PROJECT, projectIdOf } from './projects.ts';
+import { lockProject } from './project-row.ts';
+import { DEFAULT_PROJECT } from './projects.ts';
+import { quotaExceeded } from './quota.ts';
 
 export function createApps(
   { db, clock, random, routesChanged }: ControlParts,
@@ -29,20 +32,21 @@ export function createApps(
 
   async function create(name: string, project: string): Promise<App> {
     requireAppName(name);
-    const row = {
-      id: newId(random, 'a', 12),
-      projectId: await projectIdOf(db, project),
-      name,
-      kind: null,
-      createdAt: clock(),
-    };
     try {
-      await db.insert(apps).values(row);
+      return await db.transaction(async (tx) => {
+        const { id: projectId, limits } = await lockProject(tx, project);
+        if (limits.apps !== null) {
+          const count = await tx.$count(apps, eq(apps.projectId, projectId));
+          if (count >= limits.apps) throw quotaExceeded(project, 'apps', limits.apps);
+        }
+        const row = { id: newId(random, 'a', 12), projectId, name, kind: null, createdAt: clock() };
+        await tx.insert(apps).values(row);
+        return toApp(row, project);
+      });
     } catch (error) {
       if (violated(error) !== 'apps_name') throw error;
       throw taken(name, error);
     }
-    return toApp(row, project);
   }
 
   return {
@@ -102,16 +106,14 @@ async function removeRows(tx: Database, app: App): Promise<{ removed: string[]; 
     .where(eq(deployments.appId, app.id))
     .returning({ id: deployments.id, template: deployments.template });
   await tx.delete(apps).where(eq(apps.id, app.id));
-  const templates = [...new Set(gone.flatMap(({ template }) => template ?? []))];
-  const needed = await tx
-    .selectDistinct({ template: deployments.template })
-    .from(deployments)
-    .where(and(inArray(deployments.template, templates), eq(deployments.status, 'ready')));
-  const kept = new Set(needed.map(({ template }) => template));
-  return { removed: gone.map(({ id }) => id), templates: templates.filter((template) => !kept.has(template)) };
+  const templates = await unneeded(
+    tx,
+    gone.map(({ template }) => template),
+  );
+  return { removed: gone.map(({ id }) => id), templates };
 }
 
-function noSuchApp(name: string): ThawError {
+export function noSuchApp(name: string): ThawError {
   return new ThawError('not_found', `There is no app called ${name}.`, {
     hint: 'See `thaw apps` for those there are; the first push or deploy makes one.',
   });

@@ -5,9 +5,10 @@ import { ThawError } from '../errors.ts';
 import type { Control } from './contract.ts';
 import type { Database } from './db/open.ts';
 import { deployments } from './db/schema.ts';
-import { noSuchDeployment } from './deployments.ts';
+
 import { writeDurably } from './durable-file.ts';
 import { isDeploymentId } from './names.ts';
+import { noSuchDeployment } from './old-deployment.ts';
 
 const ENDING = '.tar';
 

@@ -7,6 +7,29 @@ export interface Project {
   createdAt: string;
 }
 
+/** How much a project may have; null = no limit. */
+export interface ProjectLimits {
+  apps: number | null;
+  /** Awake at the same time. */
+  instances: number | null;
+  /** Of all instances that are awake. */
+  memoryMiB: number | null;
+  /** Processors of all instances that are awake; parts of one are possible. */
+  cpus: number | null;
+  /** Minutes of building a day, in UTC. */
+  buildMinutes: number | null;
+  diskMiB: number | null;
+  /** Of all its host names together. */
+  requestsPerSecond: number | null;
+}
+
+/** What a project has used, as far as the control plane knows. */
+export interface ProjectUsage {
+  apps: number;
+  /** Seconds of building today, in UTC. */
+  buildSeconds: number;
+}
+
 /** What a key may do: `read` looks, `deploy` pushes and releases, `manage` also makes and ends apps and keys. */
 export type Scope = 'read' | 'deploy' | 'manage';
 
@@ -96,7 +119,7 @@ export interface Scaling {
 /** Where an environment value holds: for `main`, for every other branch, or for one branch alone (which wins). */
 export type EnvironmentTarget = 'production' | 'preview' | { branch: string };
 
-/** An environment value as it can be shown. */
+/** An environment value as it can be shown: without the value. */
 export interface EnvironmentEntry {
   name: string;
   target: EnvironmentTarget;
@@ -121,6 +144,7 @@ export interface Deployment {
   kind: AppKind | null;
   /** Why it failed, as told to the person who pushed. */
   error: string | null;
+  /** Null also for a ready one whose template was removed to save room: it is baked again when it is called for. */
   template: string | null;
   run: RunSpec | null;
   scaling: Scaling;
@@ -157,10 +181,14 @@ export interface RouteEntry {
   project: string;
   deployment: string;
   kind: AppKind;
-  /** The frozen VM that is thawed for it. */
-  template: string;
+  /** The frozen VM that is thawed for it; null when it has to be baked again first. */
+  template: string | null;
   /** Port inside the guest that answers HTTP. */
   port: number;
+  /** What its instances may reach; absent = the public internet. */
+  egress?: Egress;
+  /** Share of CPU cores of an instance; absent = as many as its template has. */
+  cpus?: number;
   scaling: Scaling;
 }
 
@@ -173,6 +201,20 @@ export interface Control extends AsyncDisposable {
     list(): Promise<Project[]>;
     /** @throws ThawError `conflict` when the name is taken, `invalid_input` when it is no DNS label */
     create(name: string): Promise<Project>;
+    /** @throws ThawError `not_found` */
+    limits(name: string): Promise<ProjectLimits>;
+    /** Those of every project, by its name. */
+    allLimits(): Promise<Map<string, ProjectLimits>>;
+    /** Sets the limits that are named; the others stay. Counts as a change of the routes. @throws ThawError `not_found` */
+    setLimits(name: string, change: Partial<ProjectLimits>): Promise<ProjectLimits>;
+    /** @throws ThawError `not_found` */
+    usage(name: string): Promise<ProjectUsage>;
+  };
+  builds: {
+    /** Notes that a build took so long. @throws ThawError `not_found` */
+    record(project: string, seconds: number): Promise<void>;
+    /** @throws ThawError `quota_exceeded` when the project has used up its minutes of building today */
+    requireRoom(project: string): Promise<void>;
   };
   keys: {
     /** Makes a key; the secret (`thw_...`) is returned this once. */
@@ -188,14 +230,19 @@ export interface Control extends AsyncDisposable {
     list(project: string | null): Promise<App[]>;
     /** @throws ThawError `not_found`; also for an app of another project */
     get(name: string, project: string | null): Promise<App>;
-    /** @throws ThawError `invalid_input` or `conflict` */
+    /** @throws ThawError `invalid_input`, `conflict`, or `quota_exceeded` when the project has all the apps it may */
     create(name: string, project: string): Promise<App>;
-    /** The app, made now if there is none. @throws ThawError `invalid_input`; `conflict` when another project has the name */
+    /**
+     * The app, made now if there is none.
+     *
+     * @throws ThawError `invalid_input`; `conflict` when another project has the name; `quota_exceeded`
+     */
     ensure(name: string, principal: Principal): Promise<App>;
     /** Removes the app with all it has; returns the templates that nothing needs any more. */
     remove(name: string, project: string | null): Promise<{ templates: string[] }>;
   };
   deployments: {
+    /** Takes the environment of the branch as it is now. */
     begin(input: { app: string; branch: string; commit: string | null }): Promise<Deployment>;
     ready(
       id: string,
@@ -213,20 +260,60 @@ export interface Control extends AsyncDisposable {
     failInterrupted(): Promise<number>;
     /** Templates that some ready deployment needs. */
     templatesInUse(): Promise<Set<string>>;
+    /**
+     * Those that are kept for nobody, the oldest first: ready or failed, not in front of a branch, not among the newest
+     * `keep` of their app and status, and older than that.
+     */
+    expired(bounds: { keep: number; olderThanMs: number }): Promise<Deployment[]>;
+    /**
+     * Lets go of the template of a ready deployment, which is baked again when it is called for. Returns the template
+     * unless another deployment needs it.
+     *
+     * @throws ThawError `not_found`; `conflict` when it is in front of a branch or not ready
+     */
+    forgetTemplate(id: string): Promise<{ templates: string[] }>;
+    /**
+     * Removes a deployment with its artifact and releases. Returns its template unless another deployment needs it.
+     *
+     * @throws ThawError `not_found`; `conflict` when it is in front of a branch or building
+     */
+    remove(id: string): Promise<{ templates: string[] }>;
   };
   releases: {
     create(input: { app: string; branch: string; deployment: string; reason: ReleaseReason }): Promise<Release>;
     list(app: string): Promise<Release[]>;
+    /**
+     * Puts an earlier deployment in front of a branch again.
+     *
+     * @param input.release number of the release to go back to; default: the newest one before the current one that has
+     *   another deployment
+     * @throws ThawError `not_found` when there is nothing to go back to, `conflict` when it is in front already
+     */
+    rollback(input: { app: string; branch: string; release?: number | undefined }): Promise<Release>;
+    /**
+     * Puts a deployment, or what is in front of another branch, in front of the app itself.
+     *
+     * @throws ThawError `not_found`, `conflict` when it is not ready, `invalid_input` for the app's own branch
+     */
+    promote(input: { app: string } & ({ deployment: string } | { branch: string })): Promise<Release>;
     /** The newest one of a branch. */
     current(app: string, branch: string): Promise<Release | undefined>;
+    /** The newest one of each branch that has one in front. */
+    inFront(app: string): Promise<Release[]>;
     /** Takes a preview away: its branch was deleted. */
     endBranch(app: string, branch: string): Promise<void>;
   };
   /** Environment values of apps, encrypted at rest. A deployment takes the values of its moment when it begins. */
   environment: {
-    /** Sets values, and removes those that are null, in one step. @throws ThawError `invalid_input`, naming the wrong name */
+    /**
+     * Sets values, and removes those that are null, in one step.
+     *
+     * @throws ThawError `invalid_input`, naming the wrong name; `too_large` when the app has more than it may
+     */
     change(app: string, target: EnvironmentTarget, values: Record<string, string | null>): Promise<void>;
     list(app: string): Promise<EnvironmentEntry[]>;
+    /** What a deployment for this target would get now, in the clear; for `preview` that of a branch without values of its own. */
+    values(app: string, target: EnvironmentTarget): Promise<Record<string, string>>;
     /** What a deployment of this branch would get now, in the clear. */
     of(app: string, branch: string): Promise<Record<string, string>>;
   };
@@ -239,7 +326,7 @@ export interface Control extends AsyncDisposable {
   };
   /** Every label that answers now, for the edge's table: read at the start, then after each change. */
   routes(): Promise<RouteEntry[]>;
-  /** Calls back after each committed change of the routes. Returns the unsubscriber. */
+  /** Calls back after each committed change of the routes or of a project's limits. Returns the unsubscriber. */
   onRoutesChanged(listener: () => void): () => void;
   artifacts: {
     /** Keeps the built artifact (a tar) of a deployment: written beside, synced, renamed. */

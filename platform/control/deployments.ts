@@ -1,21 +1,31 @@
-import { and, desc, eq, isNotNull, notExists, or } from 'drizzle-orm';
+import { and, asc, desc, eq, getTableColumns, gt, inArray, isNotNull, lt, notExists, or, sql } from 'drizzle-orm';
 import { ThawError } from '../errors.ts';
 import { appRowOf } from './apps.ts';
-import type { Control, Deployment } from './contract.ts';
-import { apps, deployments, releases } from './db/schema.ts';
+import type { Control, Deployment, DeploymentStatus } from './contract.ts';
+import { apps, branches, deployments, releases } from './db/schema.ts';
 import { violated } from './db/violation.ts';
+import { sealedValues, unseal } from './environment.ts';
 import { newId } from './ids.ts';
 import { requireBranch } from './names.ts';
+import { lockOld, noSuchDeployment, unneeded } from './old-deployment.ts';
 import type { ControlParts } from './parts.ts';
 
 const COMMIT = /^[0-9a-f]{40}$/;
 /** What is kept of a failure: its last lines say why. */
 const ERROR_MAX = 16_384;
 
-export function createDeployments({ db, clock, random, routesChanged }: ControlParts): Control['deployments'] {
+/** All but the environment, which is large and secret, and looked at alone. */
+const { environment: _, ...columns } = getTableColumns(deployments);
+
+type DeploymentRow = Omit<typeof deployments.$inferSelect, 'environment'>;
+
+export function createDeployments(
+  { db, clock, random, seal, routesChanged }: ControlParts,
+  removeArtifact: Control['artifacts']['remove'],
+): Control['deployments'] {
   const query = () =>
     db
-      .select({ deployment: deployments, app: apps.name })
+      .select({ deployment: columns, app: apps.name })
       .from(deployments)
       .innerJoin(apps, eq(deployments.appId, apps.id));
 
@@ -34,7 +44,7 @@ export function createDeployments({ db, clock, random, routesChanged }: ControlP
   /** Why a change found no deployment in the status it needs. */
   async function wrongStatus(id: string): Promise<ThawError> {
     const { status } = await get(id);
-    return new ThawError('conflict', `Deployment ${id} is ${status} already.`);
+    return isAlready(id, status);
   }
 
   return {
@@ -50,10 +60,11 @@ export function createDeployments({ db, clock, random, routesChanged }: ControlP
         branch,
         commit,
         status: 'building',
+        environment: await sealedValues(db, appId, { branch }),
         createdAt: clock(),
       } as const;
       try {
-        const [row] = await db.insert(deployments).values(values).returning();
+        const [row] = await db.insert(deployments).values(values).returning(columns);
         if (row === undefined) throw new Error('an insert returned nothing');
         return toDeployment(row, app);
       } catch (error) {
@@ -62,13 +73,13 @@ export function createDeployments({ db, clock, random, routesChanged }: ControlP
       }
     },
 
-    async ready(id, { kind, template, run }) {
+    async ready(id, { kind, template, run, scaling = {}, crons = [] }) {
       const row = await db.transaction(async (tx) => {
         const [changed] = await tx
           .update(deployments)
-          .set({ status: 'ready', kind, template, run, readyAt: clock() })
+          .set({ status: 'ready', kind, template, run, scaling, crons, readyAt: clock() })
           .where(and(eq(deployments.id, id), eq(deployments.status, 'building')))
-          .returning();
+          .returning({ appId: deployments.appId });
         if (changed !== undefined) await tx.update(apps).set({ kind }).where(eq(apps.id, changed.appId));
         return changed;
       });
@@ -99,6 +110,15 @@ export function createDeployments({ db, clock, random, routesChanged }: ControlP
 
     get,
 
+    async environment(id) {
+      const [row] = await db
+        .select({ appId: deployments.appId, sealed: deployments.environment })
+        .from(deployments)
+        .where(eq(deployments.id, id));
+      if (row === undefined) throw noSuchDeployment(id);
+      return unseal(seal, row.appId, row.sealed);
+    },
+
     async list(app) {
       const { id } = await appRowOf(db, app);
       const rows = await query().where(eq(deployments.appId, id)).orderBy(desc(deployments.seq));
@@ -121,11 +141,58 @@ export function createDeployments({ db, clock, random, routesChanged }: ControlP
         .where(and(eq(deployments.status, 'ready'), isNotNull(deployments.template)));
       return new Set(rows.flatMap(({ template }) => template ?? []));
     },
+
+    async expired({ keep, olderThanMs }) {
+      const ranked = db
+        .select({
+          id: deployments.id,
+          rank: sql<number>`row_number() over (partition by ${deployments.appId}, ${deployments.status} order by ${deployments.seq} desc)`
+            .mapWith(Number)
+            .as('rank'),
+        })
+        .from(deployments)
+        .as('ranked');
+      const rows = await query()
+        .innerJoin(ranked, eq(ranked.id, deployments.id))
+        .where(
+          and(
+            inArray(deployments.status, ['ready', 'failed']),
+            gt(ranked.rank, keep),
+            lt(deployments.createdAt, new Date(clock().getTime() - olderThanMs)),
+            notExists(db.select({ id: branches.name }).from(branches).where(eq(branches.deploymentId, deployments.id))),
+          ),
+        )
+        .orderBy(asc(deployments.seq));
+      return rows.map((row) => toDeployment(row.deployment, row.app));
+    },
+
+    async forgetTemplate(id) {
+      const forgotten = await db.transaction(async (tx) => {
+        const { status, template } = await lockOld(tx, id);
+        if (status !== 'ready') throw isAlready(id, status);
+        await tx.update(deployments).set({ template: null }).where(eq(deployments.id, id));
+        return { templates: await unneeded(tx, [template]) };
+      });
+      routesChanged();
+      return forgotten;
+    },
+
+    async remove(id) {
+      const removed = await db.transaction(async (tx) => {
+        const { status, template } = await lockOld(tx, id);
+        if (status === 'building') throw isAlready(id, status);
+        await tx.delete(deployments).where(eq(deployments.id, id));
+        return { templates: await unneeded(tx, [template]) };
+      });
+      routesChanged();
+      await removeArtifact(id);
+      return removed;
+    },
   };
 }
 
-export function noSuchDeployment(id: string): ThawError {
-  return new ThawError('not_found', `There is no deployment ${id}.`);
+function isAlready(id: string, status: DeploymentStatus): ThawError {
+  return new ThawError('conflict', `Deployment ${id} is ${status}${status === 'building' ? '' : ' already'}.`);
 }
 
 /** What tenant code wrote may hold what Postgres text cannot: NUL and halves of surrogate pairs. */
@@ -133,7 +200,7 @@ function keepable(text: string): string {
   return text.slice(-ERROR_MAX).replaceAll('\0', '').toWellFormed();
 }
 
-function toDeployment(row: typeof deployments.$inferSelect, app: string): Deployment {
+function toDeployment(row: DeploymentRow, app: string): Deployment {
   return {
     id: row.id,
     app,
@@ -144,6 +211,8 @@ function toDeployment(row: typeof deployments.$inferSelect, app: string): Deploy
     error: row.error,
     template: row.template,
     run: row.run,
+    scaling: row.scaling,
+    crons: row.crons,
     createdAt: row.createdAt.toISOString(),
     readyAt: row.readyAt?.toISOString() ?? null,
   };

@@ -6,7 +6,7 @@ import { keys, projects } from './db/schema.ts';
 import { newId, newSecret } from './ids.ts';
 import { requireKeyName } from './names.ts';
 import type { ControlParts } from './parts.ts';
-import { projectIdOf } from './projects.ts';
+import { projectIdOf } from './project-row.ts';
 
 /** `lastUsedAt` is at most this old for a key in use: writing it on each request would make every read a write. */
 const USE_NOTED_EVERY_MS = 60_000;

@@ -3,14 +3,15 @@ import { ThawError } from '../errors.ts';
 import { PRODUCTION_BRANCH } from './contract.ts';
 
 /** Longest DNS label: RFC 1035, section 2.3.4. */
-const LABEL_MAX = 63;
+export const LABEL_MAX = 63;
 /** Leaves 21 characters of a label for the branch or deployment in front of `--<app>`. */
 const NAME_MAX = 40;
 const BRANCH_MAX = 200;
 const KEY_NAME_MAX = 100;
 const HASH_LENGTH = 8;
 
-const DNS_LABEL = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
+/** One part of a host name, of any length. */
+export const DNS_LABEL = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
 /** What a label made with a hash ends with; a branch that ends so by itself is hashed too, so that the two kinds never meet. */
 const HASHED = /-[0-9a-f]{8}$/;
 const DEPLOYMENT_ID = /^d[a-z0-9]{11}$/;
@@ -134,7 +135,7 @@ function hasControlCharacter(text: string): boolean {
 }
 
 /** A name as an error may repeat it: quoted, cut, and with whatever a terminal might obey or hide escaped. */
-function shown(name: string): string {
+export function shown(name: string): string {
   const quoted = JSON.stringify(name.length > 60 ? `${name.slice(0, 60)}...` : name);
   return quoted.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
 }

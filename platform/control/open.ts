@@ -5,22 +5,29 @@ import type { Log } from '../log.ts';
 import { ensureAdminKey } from './admin-key.ts';
 import { createApps } from './apps.ts';
 import { openArtifacts } from './artifacts.ts';
+import { createBuilds } from './builds.ts';
 import type { Control } from './contract.ts';
 import { claimDataDirectory } from './db/claim.ts';
 import { openDatabase } from './db/open.ts';
 import { createDeployments } from './deployments.ts';
+import { createDomains } from './domains.ts';
+import { createEnvironment } from './environment.ts';
+import { ensureEnvironmentKey } from './environment-key.ts';
 import type { Random } from './ids.ts';
 import { createKeys } from './keys.ts';
 import type { ControlParts } from './parts.ts';
 import { createProjects, ensureDefaultProject } from './projects.ts';
 import { createReleases } from './releases.ts';
 import { createRouteChanges, readRoutes } from './routes.ts';
+import { createSeal } from './sealed.ts';
 
 export interface ControlOptions {
   /** A Postgres to keep the state in; without it PGlite, in the data directory. */
   databaseUrl: string | undefined;
   /** Absolute path; made when it is missing, and claimed for this process. */
   dataDir: string;
+  /** The platform's own domain: no app can have a host name in it. Default `localhost`, as the server's. */
+  domain?: string;
   log: Log;
   clock?: () => Date;
   random?: Random;
@@ -28,12 +35,13 @@ export interface ControlOptions {
 
 /**
  * Opens the control plane: claims the data directory, opens and migrates the database, and at the first start makes
- * the default project and the admin key in `<data>/admin.key`.
+ * the default project, the admin key in `<data>/admin.key` and the key for environment values in `<data>/environment.key`.
  *
  * @throws ThawError `conflict` when another server has the data directory, `misconfigured` when the database cannot be opened
+ *   or the key for its environment values is missing
  */
 export async function openControl(options: ControlOptions): Promise<Control> {
-  const { dataDir, log } = options;
+  const { dataDir, log, random = randomBytes } = options;
   await using opened = new AsyncDisposableStack();
 
   // Others may pass through to what is theirs below it, but not look around.
@@ -43,11 +51,13 @@ export async function openControl(options: ControlOptions): Promise<Control> {
   const { db } = opened.use(await openDatabase({ databaseUrl: options.databaseUrl, directory, log }));
   const artifacts = await openArtifacts(join(dataDir, 'artifacts'), db);
   const { onRoutesChanged, routesChanged } = createRouteChanges(log);
+  const seal = createSeal(await ensureEnvironmentKey(dataDir, { db, random, log }), random);
   const parts: ControlParts = {
     db,
     log,
     clock: options.clock ?? (() => new Date()),
-    random: options.random ?? randomBytes,
+    random,
+    seal,
     routesChanged,
   };
   const keys = opened.use(createKeys(parts));
@@ -62,8 +72,11 @@ export async function openControl(options: ControlOptions): Promise<Control> {
     projects: createProjects(parts),
     keys,
     apps: createApps(parts, artifacts.remove),
-    deployments: createDeployments(parts),
+    builds: createBuilds(parts),
+    deployments: createDeployments(parts, artifacts.remove),
     releases: createReleases(parts),
+    environment: createEnvironment(parts),
+    domains: createDomains(parts, options.domain ?? 'localhost'),
     routes: () => readRoutes(db),
     onRoutesChanged,
     artifacts,

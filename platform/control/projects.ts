@@ -1,17 +1,19 @@
-import { asc, eq } from 'drizzle-orm';
+import { asc, eq, sql } from 'drizzle-orm';
 import { ThawError } from '../errors.ts';
+import { builtToday } from './builds.ts';
 import type { Control, Project } from './contract.ts';
-import type { Database } from './db/open.ts';
-import { projects } from './db/schema.ts';
+import { apps, projects } from './db/schema.ts';
 import { violated } from './db/violation.ts';
 import { newId } from './ids.ts';
 import { requireProjectName } from './names.ts';
 import type { ControlParts } from './parts.ts';
+import { noSuchProject, projectRowOf } from './project-row.ts';
+import { withDefaults } from './quota.ts';
 
 /** The project that is there from the first start. */
 export const DEFAULT_PROJECT = 'default';
 
-export function createProjects({ db, clock, random }: ControlParts): Control['projects'] {
+export function createProjects({ db, clock, random, routesChanged }: ControlParts): Control['projects'] {
   return {
     async list() {
       const rows = await db.select().from(projects).orderBy(asc(projects.name));
@@ -29,6 +31,31 @@ export function createProjects({ db, clock, random }: ControlParts): Control['pr
       }
       return toProject(row);
     },
+
+    async limits(name) {
+      return (await projectRowOf(db, name)).limits;
+    },
+
+    async allLimits() {
+      const rows = await db.select({ name: projects.name, limits: projects.limits }).from(projects);
+      return new Map(rows.map(({ name, limits }) => [name, withDefaults(limits)]));
+    },
+
+    async setLimits(name, change) {
+      const [row] = await db
+        .update(projects)
+        .set({ limits: sql`${projects.limits} || ${JSON.stringify(change)}::jsonb` })
+        .where(eq(projects.name, name))
+        .returning({ limits: projects.limits });
+      if (row === undefined) throw noSuchProject(name);
+      routesChanged();
+      return withDefaults(row.limits);
+    },
+
+    async usage(name) {
+      const { id } = await projectRowOf(db, name);
+      return { apps: await db.$count(apps, eq(apps.projectId, id)), buildSeconds: await builtToday(db, id, clock()) };
+    },
   };
 }
 
@@ -36,17 +63,6 @@ export function createProjects({ db, clock, random }: ControlParts): Control['pr
 export async function ensureDefaultProject({ db, clock, random }: ControlParts): Promise<void> {
   const row = { id: newId(random, 'p', 12), name: DEFAULT_PROJECT, createdAt: clock() };
   await db.insert(projects).values(row).onConflictDoNothing({ target: projects.name });
-}
-
-/**
- * The id of a project by its name.
- *
- * @throws ThawError `not_found`
- */
-export async function projectIdOf(db: Database, name: string): Promise<string> {
-  const [row] = await db.select({ id: projects.id }).from(projects).where(eq(projects.name, name));
-  if (row === undefined) throw new ThawError('not_found', `There is no project called ${name}.`);
-  return row.id;
 }
 
 function toProject(row: { id: string; name: string; createdAt: Date }): Project {

@@ -1,56 +1,63 @@
-import { and, desc, eq, isNotNull, sql } from 'drizzle-orm';
+import { and, desc, eq, isNotNull } from 'drizzle-orm';
 import { ThawError } from '../errors.ts';
 import { appRowOf } from './apps.ts';
-import { type Control, PRODUCTION_BRANCH, type Release } from './contract.ts';
-import { apps, branches, deployments, releases } from './db/schema.ts';
-import { violated } from './db/violation.ts';
-import { noSuchDeployment } from './deployments.ts';
-import { newId } from './ids.ts';
-import { branchLabel, requireBranch } from './names.ts';
+import { type Control, PRODUCTION_BRANCH } from './contract.ts';
+import { apps, branches, releases } from './db/schema.ts';
+import { inFront, putInFront, toRelease } from './front.ts';
+import { requireBranch } from './names.ts';
 import type { ControlParts } from './parts.ts';
+import { deploymentToGoBackTo } from './rollback.ts';
 
-export function createReleases({ db, clock, random, routesChanged }: ControlParts): Control['releases'] {
+export function createReleases(parts: ControlParts): Control['releases'] {
+  const { db, routesChanged } = parts;
+  /** The newest releases of branches that have one in front. */
+  const current = () =>
+    db
+      .select({ release: releases })
+      .from(branches)
+      .innerJoin(apps, eq(branches.appId, apps.id))
+      .innerJoin(
+        releases,
+        and(
+          eq(releases.appId, branches.appId),
+          eq(releases.branch, branches.name),
+          eq(releases.number, branches.releases),
+        ),
+      );
+
   return {
     async create({ app, branch, deployment, reason }) {
       requireBranch(branch);
       const { id: appId } = await appRowOf(db, app);
-      const row = await db
-        .transaction(async (tx) => {
-          const [built] = await tx
-            .select({ status: deployments.status })
-            .from(deployments)
-            .where(and(eq(deployments.id, deployment), eq(deployments.appId, appId)));
-          if (built === undefined) throw noSuchDeployment(deployment);
-          if (built.status !== 'ready') {
-            throw new ThawError(
-              'conflict',
-              `Deployment ${deployment} is ${built.status}; only a ready one can be released.`,
-            );
-          }
-          // The branch's row is locked from here to the commit: two releases at once get two numbers.
-          const [head] = await tx
-            .insert(branches)
-            .values({ appId, name: branch, label: branchLabel(branch, app), releases: 1, deploymentId: deployment })
-            .onConflictDoUpdate({
-              target: [branches.appId, branches.name],
-              set: { releases: sql`${branches.releases} + 1`, deploymentId: deployment },
-            })
-            .returning({ number: branches.releases });
-          if (head === undefined) throw new Error('an upsert returned nothing');
-          const values = { id: newId(random, 'r', 12), appId, branch, number: head.number, deploymentId: deployment };
-          const release = { ...values, reason, createdAt: clock() };
-          await tx.insert(releases).values(release);
-          return release;
-        })
-        .catch((error: unknown) => {
-          if (violated(error) !== 'branches_label') throw error;
-          throw new ThawError('conflict', `The host name of branch ${branch} belongs to another branch.`, {
-            hint: 'Push it under another name.',
-            cause: error,
-          });
+      return putInFront(parts, { app, appId, branch, reason, choose: async () => deployment });
+    },
+
+    async rollback({ app, branch, release }) {
+      requireBranch(branch);
+      const { id: appId } = await appRowOf(db, app);
+      const choose = (tx: typeof db) => deploymentToGoBackTo(tx, { app, appId, branch, release });
+      return putInFront(parts, { app, appId, branch, reason: 'rollback', choose });
+    },
+
+    async promote({ app, ...what }) {
+      const { id: appId } = await appRowOf(db, app);
+      const to = { app, appId, branch: PRODUCTION_BRANCH, reason: 'promote' } as const;
+      if ('deployment' in what) return putInFront(parts, { ...to, choose: async () => what.deployment });
+      const { branch } = what;
+      requireBranch(branch);
+      if (branch === PRODUCTION_BRANCH) {
+        throw new ThawError('invalid_input', `${branch} is the app itself already.`, {
+          hint: 'Name the branch of a preview, or a deployment.',
         });
-      routesChanged();
-      return toRelease(row, app);
+      }
+      const choose = async (tx: typeof db) => {
+        const deployment = await inFront(tx, appId, branch);
+        if (deployment !== undefined) return deployment;
+        throw new ThawError('not_found', `${app} has nothing in front of ${branch} that could be promoted.`, {
+          hint: `See \`thaw releases ${app}\` for what was released; push the branch first.`,
+        });
+      };
+      return putInFront(parts, { ...to, choose });
     },
 
     async list(app) {
@@ -60,20 +67,16 @@ export function createReleases({ db, clock, random, routesChanged }: ControlPart
     },
 
     async current(app, branch) {
-      const [row] = await db
-        .select({ release: releases })
-        .from(branches)
-        .innerJoin(apps, eq(branches.appId, apps.id))
-        .innerJoin(
-          releases,
-          and(
-            eq(releases.appId, branches.appId),
-            eq(releases.branch, branches.name),
-            eq(releases.number, branches.releases),
-          ),
-        )
-        .where(and(eq(apps.name, app), eq(branches.name, branch), isNotNull(branches.deploymentId)));
+      const where = and(eq(apps.name, app), eq(branches.name, branch), isNotNull(branches.deploymentId));
+      const [row] = await current().where(where);
       return row && toRelease(row.release, app);
+    },
+
+    async inFront(app) {
+      const { id } = await appRowOf(db, app);
+      const where = and(eq(apps.id, id), isNotNull(branches.deploymentId));
+      const rows = await current().where(where).orderBy(desc(releases.seq));
+      return rows.map((row) => toRelease(row.release, app));
     },
 
     async endBranch(app, branch) {
@@ -91,17 +94,5 @@ export function createReleases({ db, clock, random, routesChanged }: ControlPart
         .returning({ label: branches.label });
       if (ended.length > 0) routesChanged();
     },
-  };
-}
-
-function toRelease(row: Omit<typeof releases.$inferSelect, 'seq'>, app: string): Release {
-  return {
-    id: row.id,
-    app,
-    branch: row.branch,
-    number: row.number,
-    deployment: row.deploymentId,
-    reason: row.reason,
-    createdAt: row.createdAt.toISOString(),
   };
 }

@@ -1,17 +1,18 @@
-import { eq } from 'drizzle-orm';
+import { and, eq } from 'drizzle-orm';
 import type { Log } from '../log.ts';
-import type { AppKind, Control, RouteEntry } from './contract.ts';
+import { type AppKind, type Control, PRODUCTION_BRANCH, type RouteEntry, type RunSpec } from './contract.ts';
 import type { Database } from './db/open.ts';
-import { apps, branches, deployments, projects } from './db/schema.ts';
+import { apps, branches, deployments, domains, projects } from './db/schema.ts';
 import { deploymentLabel } from './names.ts';
 
-/** Every label that answers: one for each released branch, one for each ready deployment. */
+/** Every label that answers: one for each released branch, each ready deployment, and each domain of an app with a release. */
 export async function readRoutes(db: Database): Promise<RouteEntry[]> {
   const columns = {
     deployment: deployments.id,
     kind: deployments.kind,
     template: deployments.template,
     run: deployments.run,
+    scaling: deployments.scaling,
     app: apps.name,
     project: projects.name,
   };
@@ -21,18 +22,28 @@ export async function readRoutes(db: Database): Promise<RouteEntry[]> {
     .innerJoin(deployments, eq(branches.deploymentId, deployments.id))
     .innerJoin(apps, eq(branches.appId, apps.id))
     .innerJoin(projects, eq(apps.projectId, projects.id));
+  const own = await db
+    .select({ ...columns, label: domains.host })
+    .from(domains)
+    .innerJoin(branches, and(eq(branches.appId, domains.appId), eq(branches.name, PRODUCTION_BRANCH)))
+    .innerJoin(deployments, eq(branches.deploymentId, deployments.id))
+    .innerJoin(apps, eq(domains.appId, apps.id))
+    .innerJoin(projects, eq(apps.projectId, projects.id));
   const ready = await db
     .select(columns)
     .from(deployments)
     .innerJoin(apps, eq(deployments.appId, apps.id))
     .innerJoin(projects, eq(apps.projectId, projects.id))
     .where(eq(deployments.status, 'ready'));
-  const rows = [...released, ...ready.map((row) => ({ ...row, label: deploymentLabel(row.deployment, row.app) }))];
-  return rows.flatMap(({ kind, template, run, ...row }) =>
-    kind === null || template === null || run === null
-      ? []
-      : { ...row, kind: kind satisfies AppKind, template, port: run.port },
+  const single = ready.map((row) => ({ ...row, label: deploymentLabel(row.deployment, row.app) }));
+  return [...released, ...own, ...single].flatMap(({ kind, run, ...row }) =>
+    kind === null || run === null ? [] : { ...row, kind: kind satisfies AppKind, ...ofRun(run) },
   );
+}
+
+/** What the edge and the host need to know of how it is run. */
+function ofRun({ port, egress, cpus }: RunSpec): Pick<RouteEntry, 'port' | 'egress' | 'cpus'> {
+  return { port, ...(egress === undefined ? {} : { egress }), ...(cpus === undefined ? {} : { cpus }) };
 }
 
 /** Tells those who asked that the routes changed. */

@@ -23,6 +23,8 @@ onBothDatabases('deployments', (at) => {
       error: null,
       template: null,
       run: null,
+      scaling: {},
+      crons: [],
       createdAt: at.now.toISOString(),
       readyAt: null,
     });

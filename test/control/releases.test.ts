@@ -66,7 +66,14 @@ onBothDatabases('releases and routes', (at) => {
     await release(name, 'main', production);
     await release(name, 'feature-x', preview);
     const routes = (await at.control.routes()).filter((route) => route.app === name);
-    const common = { app: name, project: 'default', kind: 'web', template: 't_x', port: RUN.port } as const;
+    const common = {
+      app: name,
+      project: 'default',
+      kind: 'web',
+      template: 't_x',
+      port: RUN.port,
+      scaling: {},
+    } as const;
     assert.deepEqual(
       new Set(routes),
       new Set([

@@ -3,6 +3,7 @@ import {
   type AnyPgColumn,
   bigint,
   check,
+  doublePrecision,
   index,
   integer,
   jsonb,
@@ -11,7 +12,16 @@ import {
   timestamp,
   unique,
 } from 'drizzle-orm/pg-core';
-import type { AppKind, DeploymentStatus, ReleaseReason, RunSpec, Scope } from '../contract.ts';
+import type {
+  AppKind,
+  CronSpec,
+  DeploymentStatus,
+  ProjectLimits,
+  ReleaseReason,
+  RunSpec,
+  Scaling,
+  Scope,
+} from '../contract.ts';
 
 /** Milliseconds are all that a JavaScript date can give back. */
 const moment = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: 'date' });
@@ -26,6 +36,8 @@ export const projects = pgTable('projects', {
   id: text('id').primaryKey(),
   seq: sequence(),
   name: text('name').notNull().unique('projects_name'),
+  /** Those that were set; one that is not here does not limit. */
+  limits: jsonb('limits').$type<Partial<ProjectLimits>>().notNull().default({}),
   createdAt: moment('created_at').notNull(),
 });
 
@@ -74,6 +86,10 @@ export const deployments = pgTable(
     error: text('error'),
     template: text('template'),
     run: jsonb('run').$type<RunSpec>(),
+    scaling: jsonb('scaling').$type<Scaling>().notNull().default({}),
+    crons: jsonb('crons').$type<CronSpec[]>().notNull().default([]),
+    /** The values of the moment when it began, by name; sealed, see `sealed.ts`. */
+    environment: jsonb('environment').$type<Record<string, string>>().notNull().default({}),
     createdAt: moment('created_at').notNull(),
     readyAt: moment('ready_at'),
   },
@@ -83,9 +99,49 @@ export const deployments = pgTable(
     check('deployments_status', sql`${table.status} in ('building', 'ready', 'failed')`),
     check(
       'deployments_ready_is_whole',
-      sql`${table.status} <> 'ready' or (${table.kind} is not null and ${table.template} is not null and ${table.run} is not null and ${table.readyAt} is not null)`,
+      sql`${table.status} <> 'ready' or (${table.kind} is not null and ${table.run} is not null and ${table.readyAt} is not null)`,
     ),
   ],
+);
+
+/** Environment values, each for one target of its app. */
+export const environment = pgTable(
+  'environment',
+  {
+    appId: appId().notNull(),
+    /** `production`, `preview`, or `branch:` and its name. */
+    target: text('target').notNull(),
+    name: text('name').notNull(),
+    /** Sealed, see `sealed.ts`. */
+    value: text('value').notNull(),
+    /** Length of the name and of the value in the clear, in UTF-8. */
+    bytes: integer('bytes').notNull(),
+    updatedAt: moment('updated_at').notNull(),
+  },
+  (table) => [unique('environment_name').on(table.appId, table.target, table.name)],
+);
+
+export const domains = pgTable(
+  'domains',
+  {
+    appId: appId().notNull(),
+    /** In ASCII and lower case, `*.` included. */
+    host: text('host').notNull().unique('domains_host'),
+    createdAt: moment('created_at').notNull(),
+  },
+  (table) => [index('domains_app').on(table.appId)],
+);
+
+/** How long a project has built on one day. */
+export const builds = pgTable(
+  'builds',
+  {
+    projectId: projectId().notNull(),
+    /** `2026-01-02`, in UTC. */
+    day: text('day').notNull(),
+    seconds: doublePrecision('seconds').notNull(),
+  },
+  (table) => [unique('builds_day').on(table.projectId, table.day)],
 );
 
 /** A branch that was released at least once: its label, its count of releases and what is in front now. */
