@@ -36,7 +36,9 @@ export async function serve(config: Config, log: Log): Promise<Server> {
   await using opened = new AsyncDisposableStack();
   const closing = new AbortController();
 
-  const control = opened.use(await openControl({ databaseUrl: config.databaseUrl, dataDir: config.data, log }));
+  const control = opened.use(
+    await openControl({ databaseUrl: config.databaseUrl, dataDir: config.data, domain: config.domain, log }),
+  );
   const machine = await readMachine(config.images);
   const { vmm, verdict } = await openVmm(config, machine, log);
   const host = opened.use(
@@ -122,6 +124,10 @@ export async function serve(config: Config, log: Log): Promise<Server> {
     maxSourceBytes: config.maxSourceBytes,
     ready: () => ready,
     deploy: (request, report, signal) => builders.deploy(request, report, signal),
+    redeploy: () => Promise.reject(new ThawError('unavailable', 'Nothing can be baked again yet.')),
+    crons: { list: async () => [], run: () => Promise.reject(new ThawError('not_found', 'There are no crons yet.')) },
+    buildCache: { list: async () => [], clear: async () => 0 },
+    settingsSchema: () => ({}),
     logs: (app, { follow, tail }, signal) =>
       follow ? store.follow(app.id, tail, signal) : iterate(store.tail(app.id, tail)),
     instances: () => instances.describe(edge.instances()),

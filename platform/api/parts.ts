@@ -1,5 +1,5 @@
 import type { Hono } from 'hono';
-import type { App, Control, Deployment, Principal, Release } from '../control/contract.ts';
+import type { App, Control, CronSpec, Deployment, Principal, Release } from '../control/contract.ts';
 import type { Finding, Host } from '../host/contract.ts';
 import type { Log } from '../log.ts';
 
@@ -19,6 +19,59 @@ export interface Deployed {
   deployment: Deployment;
   release: Release;
   url: string;
+}
+
+/** What became of one run of a cron. */
+export interface CronRun {
+  /** ISO 8601, as all moments. */
+  startedAt: string;
+  /** Null while it runs. */
+  endedAt: string | null;
+  /**
+   * `ok`: the app answered below 400; `failed`: it answered above, or not at all; `skipped`: the run before was not over;
+   * `missed`: the server was down.
+   */
+  outcome: 'running' | 'ok' | 'failed' | 'skipped' | 'missed';
+  /** HTTP status of the app's answer. */
+  status: number | null;
+  error: string | null;
+}
+
+/** A cron of what is in front of an app now. */
+export interface CronStatus extends CronSpec {
+  lastRun: CronRun | null;
+  nextRun: string | null;
+}
+
+/** The schedules of apps. */
+export interface Crons {
+  list(app: App): Promise<CronStatus[]>;
+  /**
+   * Runs one now, beside its schedule, and waits for its end. A run that fails is a result and no error.
+   *
+   * @throws ThawError `not_found` when the app has no cron of this name, `conflict` when it runs and may not overlap
+   */
+  run(app: App, name: string, signal: AbortSignal): Promise<CronRun>;
+}
+
+/** An install step that was frozen, for later builds to begin after it. */
+export interface CachedInstall {
+  key: string;
+  project: string;
+  /** The app whose build made it; others of the project use it too. */
+  app: string;
+  sizeBytes: number;
+  /** ISO 8601. */
+  createdAt: string;
+  lastUsedAt: string;
+}
+
+/** The installs that builds begin from. */
+export interface BuildCache {
+  /** Those of one project, or all; the most recently used first. */
+  list(project: string | null): Promise<CachedInstall[]>;
+  /** Removes all entries of a project, of one of its apps, or of everyone. Returns how many. */
+  clear(project: string | null, app?: string): Promise<number>;
 }
 
 export interface LogOptions {
@@ -74,6 +127,21 @@ export interface ApiParts {
    * @throws ThawError, which becomes the last line of the answer
    */
   deploy(request: DeployRequest, report: (line: string) => void, signal: AbortSignal): Promise<Deployed>;
+  /**
+   * Bakes what is in front of a branch again, with the environment of now, and releases it for the reason
+   * `environment`. Nothing is built.
+   *
+   * @throws ThawError
+   */
+  redeploy(
+    request: { app: App; branch: string },
+    report: (line: string) => void,
+    signal: AbortSignal,
+  ): Promise<Deployed>;
+  crons: Crons;
+  buildCache: BuildCache;
+  /** JSON schema of `thaw.toml`. */
+  settingsSchema(): unknown;
   /** What the code of an app wrote, oldest line first; ends when `signal` fires. */
   logs(app: App, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine>;
   /** What runs now, of every app. */

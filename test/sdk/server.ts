@@ -8,7 +8,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { serve } from '@hono/node-server';
 import { createApi } from '../../platform/api/create.ts';
-import type { ApiParts, Instance, LogLine } from '../../platform/api/parts.ts';
+import type { ApiParts, CachedInstall, CronStatus, Instance, LogLine } from '../../platform/api/parts.ts';
 import type { Control } from '../../platform/control/contract.ts';
 import { openControl } from '../../platform/control/open.ts';
 import { ThawError } from '../../platform/errors.ts';
@@ -27,6 +27,9 @@ export interface TestServer extends AsyncDisposable {
   readonly log: EventEmitter<{ line: [LogLine]; followed: []; unfollowed: [] }>;
   readonly past: LogLine[];
   readonly instances: Instance[];
+  /** Of every app. */
+  readonly crons: CronStatus[];
+  readonly cached: CachedInstall[];
   /** The next deployments fail with this. */
   failDeploymentsWith(error: ThawError | undefined): void;
   /** Waits in the middle of a deployment until it is aborted. */
@@ -44,6 +47,8 @@ export async function startServer(): Promise<TestServer> {
   const log: TestServer['log'] = new EventEmitter();
   const past: LogLine[] = [];
   const instances: Instance[] = [];
+  const crons: CronStatus[] = [];
+  const cached: CachedInstall[] = [];
   const building: TestServer['building'] = {
     hold: false,
     began: Promise.withResolvers(),
@@ -75,6 +80,15 @@ export async function startServer(): Promise<TestServer> {
     const begun = await control.deployments.begin({ app, branch, commit: null });
     const deployment = await control.deployments.ready(begun.id, { kind: 'function', template: 't_1', run: RUN });
     const release = await control.releases.create({ app, branch, deployment: deployment.id, reason: 'deploy' });
+    return { deployment, release, url: `http://${app}.localhost:8080/` };
+  };
+
+  const redeploy: ApiParts['redeploy'] = async ({ app: { name: app }, branch }, report) => {
+    report('Baking.');
+    if (failure !== undefined) throw failure;
+    const begun = await control.deployments.begin({ app, branch, commit: null });
+    const deployment = await control.deployments.ready(begun.id, { kind: 'function', template: 't_2', run: RUN });
+    const release = await control.releases.create({ app, branch, deployment: begun.id, reason: 'environment' });
     return { deployment, release, url: `http://${app}.localhost:8080/` };
   };
 
@@ -113,6 +127,22 @@ export async function startServer(): Promise<TestServer> {
     maxSourceBytes: MAX_UPLOAD,
     ready: () => true,
     deploy,
+    redeploy,
+    crons: {
+      list: async () => crons,
+      async run(app, name) {
+        const cron = crons.find((one) => one.name === name);
+        if (cron === undefined) throw new ThawError('not_found', `${app.name} has no cron ${name}.`);
+        const at = new Date().toISOString();
+        cron.lastRun = { startedAt: at, endedAt: at, outcome: 'failed', status: 503, error: null };
+        return cron.lastRun;
+      },
+    },
+    buildCache: {
+      list: async () => cached,
+      clear: async (_project, app) => cached.splice(0).filter((entry) => app === undefined || entry.app === app).length,
+    },
+    settingsSchema: () => ({ type: 'object' }),
     logs,
     instances: () => instances,
     findings: async () => [
@@ -141,6 +171,8 @@ export async function startServer(): Promise<TestServer> {
     log,
     past,
     instances,
+    crons,
+    cached,
     failDeploymentsWith: (error) => {
       failure = error;
     },
