@@ -4,17 +4,26 @@ import { type IncomingMessage, type OutgoingHttpHeaders, request } from 'node:ht
 export interface Asking {
   host: string;
   port: number;
+  /** Default `/`. */
+  path?: string;
   /** JSON body; makes it a POST. */
   body?: unknown;
   headers?: OutgoingHttpHeaders;
   signal: AbortSignal;
 }
 
-/** Asks `/` and gives back the answer when its head has come. The caller reads or destroys it. */
-export async function askStreaming({ host, port, body, headers, signal }: Asking): Promise<IncomingMessage> {
+/** Asks and gives back the answer when its head has come. The caller reads or destroys it. */
+export async function askStreaming({
+  host,
+  port,
+  path = '/',
+  body,
+  headers,
+  signal,
+}: Asking): Promise<IncomingMessage> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const method = body === undefined ? 'GET' : 'POST';
-  const outgoing = request({ host, port, method, path: '/', agent: false, signal, headers: headers ?? {} });
+  const outgoing = request({ host, port, method, path, agent: false, signal, headers: headers ?? {} });
   outgoing.once('response', resolve);
   // Later errors come out of the answer.
   outgoing.on('error', reject);
@@ -22,7 +31,7 @@ export async function askStreaming({ host, port, body, headers, signal }: Asking
   return promise;
 }
 
-/** Asks `/` and waits for the whole answer, which is thrown away. Gives back its status. */
+/** Asks and waits for the whole answer, which is thrown away. Gives back its status. */
 export async function ask(asking: Asking): Promise<number> {
   const answer = await askStreaming(asking);
   for await (const _ of answer);

@@ -1,10 +1,8 @@
-import type { RunSpec } from '../platform/control/contract.ts';
+import type { AppKind, RunSpec } from '../platform/control/contract.ts';
 import type { Host } from '../platform/host/contract.ts';
-import { ask } from './ask.ts';
 import type { Report } from './contract.ts';
 import { buildFailed } from './failure.ts';
-import { LOAD_PORT, loadOrder, runner } from './function/runner.ts';
-import { APP } from './guest-places.ts';
+import { launch } from './launch.ts';
 import type { PipelineParts } from './parts.ts';
 import { plainLine } from './plain-text.ts';
 import type { ScopedVm } from './scoped-vm.ts';
@@ -18,9 +16,10 @@ const OUR_FRAME = /^\s+at .*(\/opt\/thaw\/|node:internal\/)/;
 export interface BakeRequest {
   app: string;
   deployment: string;
-  /** What the code's author calls its entry, for messages. */
-  name: string;
+  kind: AppKind;
   run: RunSpec;
+  /** Values of the app's own. */
+  environment: Record<string, string>;
   /** The artifact as a tar stream. */
   artifact: AsyncIterable<Uint8Array>;
   /** Host name under which the code will be asked. */
@@ -34,23 +33,16 @@ export interface BakeRequest {
  * @throws ThawError `build_failed` when the code does not start or does not answer, or what the host throws
  */
 export async function bake(
-  { host, prepared, settings }: PipelineParts,
+  parts: PipelineParts,
   request: BakeRequest,
   report: Report,
   signal: AbortSignal,
 ): Promise<string> {
-  const { app, deployment, run, artifact } = request;
+  const { host, settings } = parts;
+  const { app, deployment } = request;
   const labels = { app, deployment };
-  const egress = { mode: 'public' as const };
-  const { accelerator } = await host.facts();
-  await using vm = await prepared.thaw(
-    await runner(accelerator),
-    { labels: { ...labels, role: 'baker' }, egress },
-    signal,
-  );
-  await host.putTree(vm.id, APP, artifact, signal);
   report('Starting');
-  await ask({ host: vm.address, port: LOAD_PORT, body: loadOrder(run), signal });
+  await using vm = await launch(parts, { ...request, labels: { ...labels, role: 'baker' } }, signal);
   await listening(host, vm, request, settings.startTimeoutMs, signal);
   await answering(host, vm, request, report, signal);
   const template = await host.freeze(vm.id, { labels }, signal);
@@ -60,10 +52,12 @@ export async function bake(
 async function listening(
   host: Host,
   vm: ScopedVm,
-  { name, run }: BakeRequest,
+  request: BakeRequest,
   limitMs: number,
   signal: AbortSignal,
 ): Promise<void> {
+  const { run, kind } = request;
+  const name = nameOf(request);
   const outcome = await host.waitListening(vm.id, run.port, limitMs, signal);
   if (outcome.listening) return;
   const reason =
@@ -71,7 +65,10 @@ async function listening(
       ? `${name} ended while it was loading (${ending(outcome.exited)}).`
       : `${name} was not ready to answer within ${limitMs / 1000} s of its start.`;
   throw buildFailed(reason, await written(host, vm, signal), {
-    hint: 'Code at the top level has to finish; work belongs into the request handler.',
+    hint:
+      kind === 'function'
+        ? 'Code at the top level has to finish; work belongs into the request handler.'
+        : `It has to listen on 0.0.0.0, port ${run.port}; the environment variable PORT names it.`,
   });
 }
 
@@ -82,25 +79,38 @@ async function answering(
   report: Report,
   signal: AbortSignal,
 ): Promise<void> {
-  const { name, run, hostHeader } = request;
-  const warmth = await warmUp({ host: vm.address, port: run.port }, hostHeader, signal);
+  const { run, hostHeader } = request;
+  const name = nameOf(request);
+  const path = run.health ?? '/';
+  const warmth = await warmUp({ host: vm.address, port: run.port, path }, hostHeader, signal);
   if (warmth.kind === 'answered') {
     if (warmth.status < 500) return;
+    if (run.health !== undefined) {
+      throw buildFailed(
+        `The health check GET ${path} is answered with status ${warmth.status}.`,
+        await written(host, vm, signal),
+      );
+    }
     report(`Note: GET / is answered with status ${warmth.status}`);
     for (const line of (await written(host, vm, signal)).slice(-NOTED_LINES)) report(`  ${plainLine(line)}`);
     return;
   }
   const output = await written(host, vm, signal);
   if (warmth.kind === 'silent') {
-    throw buildFailed(`${name} did not answer GET / within ${warmth.limitMs / 1000} s.`, output, {
+    throw buildFailed(`${name} did not answer GET ${path} within ${warmth.limitMs / 1000} s.`, output, {
       hint: 'Every request has to be answered, also one for a path that is not there.',
     });
   }
   const after = await host.waitListening(vm.id, run.port, 1000, signal);
   const how = 'exited' in after ? ` (${ending(after.exited)})` : '';
-  throw buildFailed(`${name} broke off the answer to GET /${how}.`, output, {
+  throw buildFailed(`${name} broke off the answer to GET ${path}${how}.`, output, {
     hint: 'Code that ends its process or its connections cannot be kept.',
   });
+}
+
+/** What messages call the code: a function by its file. */
+function nameOf({ kind, run }: BakeRequest): string {
+  return kind === 'function' ? (run.argv.at(-1) ?? 'The function') : 'The app';
 }
 
 function ending({ code, signal }: { code: number | null; signal: string | null }): string {

@@ -1,7 +1,9 @@
 import type { Hono } from 'hono';
 import type { App, Control, Deployment, Principal, Release } from '../platform/control/contract.ts';
+import type { ErrorCode } from '../platform/errors.ts';
 import type { Host } from '../platform/host/contract.ts';
 import type { Log } from '../platform/log.ts';
+import type { BuildCache } from './build-cache.ts';
 
 /** What the operator decides about builds. */
 export interface BuildSettings {
@@ -17,6 +19,12 @@ export interface BuildSettings {
   caBundle: string;
   /** Lines of npm configuration for builds: the registry, and credentials if the operator says so. Builds can read them. */
   npmrc: string;
+  /** Index of Python's packages. */
+  pipIndex: string;
+  /** `GOPROXY` and the like: where Go modules come from, and who vouches for them. */
+  go: Record<string, string>;
+  /** Bytes of cached installs that are kept on disk. */
+  buildCacheBytes: number;
   /** Host names that builds may reach: the package registries. */
   registryHosts: string[];
   /** The gateway's proxy as guests see it, e.g. `http://172.16.0.1:3128`. */
@@ -29,6 +37,8 @@ export interface BuildParts {
   control: Control;
   log: Log;
   settings: BuildSettings;
+  /** Told of each build that is over: `ready`, or what went wrong; waiting in line is counted. */
+  built?(build: { outcome: 'ready' | ErrorCode; ms: number }): void;
   /** Public address of a branch's release, e.g. `http://hello.localhost:8080/`. */
   url(app: string, branch: string): string;
   /** Absolute path of the directory that holds the git repositories and the hooks' socket. */
@@ -62,6 +72,8 @@ export interface Deployed {
 
 /** The builders' front door. */
 export interface Builders extends AsyncDisposable {
+  /** Installs that later builds go on from. */
+  cache: Pick<BuildCache, 'list' | 'clear'>;
   /** Smart HTTP for git; belongs under `/git`. */
   git: Hono;
   /**
@@ -71,6 +83,12 @@ export interface Builders extends AsyncDisposable {
    *   `cancelled` when `signal` fired; nothing is left behind but the deployment with its reason
    */
   deploy(request: DeployRequest, report: Report, signal?: AbortSignal): Promise<Deployed>;
+  /**
+   * Bakes what is in front of a branch again, with the environment of now, and releases it. Nothing is built.
+   *
+   * @throws ThawError `conflict` when nothing is in front of it, or as `deploy`
+   */
+  redeploy(request: { app: App; branch: string }, report: Report, signal?: AbortSignal): Promise<Deployed>;
   /**
    * Bakes a ready deployment's kept artifact again, for a template that no longer fits this host.
    * Callers at the same time share one bake.

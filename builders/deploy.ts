@@ -34,7 +34,7 @@ export async function deploy(
 export async function releaseOf(
   { control, log }: BuildParts,
   deployment: Deployment,
-  reason: 'push' | 'deploy',
+  reason: 'push' | 'deploy' | 'environment',
 ): Promise<Release> {
   const { app, branch, id } = deployment;
   const release = await control.releases.create({ app, branch, deployment: id, reason });

@@ -5,8 +5,12 @@ import { build } from 'esbuild';
 const ENTRIES = {
   /** Runs a function: the bundle's place in front of an HTTP server. */
   shim: new URL('function/runtime/shim.ts', import.meta.url),
+  /** Loaded into web apps on Node: lets them renew after a thaw. */
+  preload: new URL('web/runtime/preload.ts', import.meta.url),
+  /** Serves static sites. */
+  static: new URL('static/runtime/main.ts', import.meta.url),
   /** Detects, installs and bundles. */
-  build: new URL('function/guest/main.ts', import.meta.url),
+  build: new URL('guest/main.ts', import.meta.url),
 } as const;
 
 const programs = new Map<string, Promise<Uint8Array>>();

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { AppLock } from './app-lock.ts';
+import { BuildCache } from './build-cache.ts';
 import type { Builders, BuildParts } from './contract.ts';
 import { deploy } from './deploy.ts';
 import { builder } from './function/builder.ts';
@@ -12,6 +13,7 @@ import { guestProgram } from './guest-program.ts';
 import { PreparedTemplates } from './prepared.ts';
 import { Queue } from './queue.ts';
 import { Rebaking } from './rebake.ts';
+import { redeploy } from './redeploy.ts';
 
 /** Bakes of existing deployments that may run at once, beside the builds. */
 const REBAKES = 2;
@@ -23,7 +25,8 @@ export async function openBuilders(parts: BuildParts): Promise<Builders> {
   const repositories = await Repositories.open(parts.repos);
   const prepared = new PreparedTemplates(parts.host, parts.log);
   const queue = new Queue(parts.settings.maxConcurrentBuilds);
-  const pipeline = { ...parts, prepared, queue, lock: new AppLock() };
+  const cache = new BuildCache(parts.host, parts.log, parts.settings.buildCacheBytes);
+  const pipeline = { ...parts, prepared, queue, cache, lock: new AppLock() };
   const push = { ...pipeline, repositories };
   const listener = opened.use(await HookListener.open(join(parts.repos, 'hook.sock'), parts.log));
   const git = opened.use(new GitRoutes(push, listener));
@@ -32,6 +35,8 @@ export async function openBuilders(parts: BuildParts): Promise<Builders> {
   return {
     git: git.routes,
     deploy: (request, report, signal) => deploy(pipeline, request, report, signal),
+    cache,
+    redeploy: (request, report, signal) => redeploy(pipeline, request, report, signal),
     rebake: (deployment, signal) => rebaking.rebake(deployment, signal),
     reconcile: (signal) => reconcile(push, signal),
     async warm(signal = new AbortController().signal) {

@@ -1,4 +1,5 @@
 import type { AppLock } from './app-lock.ts';
+import type { BuildCache } from './build-cache.ts';
 import type { BuildParts } from './contract.ts';
 import type { PreparedTemplates } from './prepared.ts';
 import type { Queue } from './queue.ts';
@@ -6,6 +7,7 @@ import type { Queue } from './queue.ts';
 /** What every step of a deployment works with. */
 export interface PipelineParts extends BuildParts {
   prepared: PreparedTemplates;
+  cache: BuildCache;
   /** One deployment at a time for each app. */
   lock: AppLock;
   /** Bounds the builds that run at once. */

@@ -1,11 +1,13 @@
-import type { App, Control, Deployment } from '../platform/control/contract.ts';
-import type { Host } from '../platform/host/contract.ts';
+import { isDeepStrictEqual } from 'node:util';
+import type { App, Deployment } from '../platform/control/contract.ts';
+import { type ErrorCode, ThawError } from '../platform/errors.ts';
 import { bake } from './bake.ts';
-import { build } from './build.ts';
+import { type Built, build } from './build.ts';
 import type { BuildParts, Report } from './contract.ts';
 import { outcomeOf } from './failure.ts';
-import { functionRun } from './function/runner.ts';
 import type { PipelineParts } from './parts.ts';
+import { runReleaseCommand } from './release-command.ts';
+import { masked, masker } from './secrets.ts';
 
 export interface PrepareRequest {
   app: App;
@@ -17,58 +19,117 @@ export interface PrepareRequest {
 }
 
 /**
- * Makes a deployment ready: builds, bakes, records. When it fails, what is left is the deployment with its reason.
+ * Makes a deployment ready: builds, bakes, runs its release command, records. When it fails, what is left is the deployment
+ * with its reason.
  *
  * @throws ThawError
  */
-export async function prepare(
+export function prepare(
   parts: PipelineParts,
   request: PrepareRequest,
   report: Report,
   signal?: AbortSignal,
 ): Promise<Deployment> {
-  const { control, host, log, queue, settings } = parts;
+  const { control } = parts;
   const { app, branch, commit } = request;
+  return deploying(parts, { app, branch, commit }, report, signal, async (begun, tell, both) => {
+    const twin = await sameCommit(parts, begun);
+    if (twin === undefined) {
+      const environment = await control.deployments.environment(begun.id);
+      return build(parts, { app, deployment: begun.id, source: request.source(), environment }, tell, both);
+    }
+    report(`This commit is built already (deployment ${twin.id})`);
+    await control.artifacts.put(begun.id, control.artifacts.get(twin.id));
+    return twin;
+  });
+}
+
+/**
+ * Makes a deployment of what another one was built to, with the environment of now: baked, not built.
+ *
+ * @throws ThawError
+ */
+export function prepareAgain(
+  parts: PipelineParts,
+  { app, from, branch }: { app: App; from: Ready; branch: string },
+  report: Report,
+  signal?: AbortSignal,
+): Promise<Deployment> {
+  const { control } = parts;
+  return deploying(parts, { app, branch, commit: from.commit }, report, signal, async (begun) => {
+    await control.artifacts.put(begun.id, control.artifacts.get(from.id));
+    return { ...from, template: null };
+  });
+}
+
+/** A deployment that was built. */
+export type Ready = Deployment & Pick<Built, 'kind' | 'run'>;
+
+/** Whether a deployment was built, and can be baked. */
+export function isReady(deployment: Deployment): deployment is Ready {
+  return deployment.status === 'ready' && deployment.kind !== null && deployment.run !== null;
+}
+
+/**
+ * @param make puts the artifact of the deployment that has begun in its place, and tells what it is; with a template when it
+ *   is baked already
+ */
+async function deploying(
+  parts: PipelineParts,
+  { app, branch, commit }: Omit<PrepareRequest, 'source'>,
+  report: Report,
+  signal: AbortSignal | undefined,
+  make: (begun: Deployment, tell: Report, signal: AbortSignal) => Promise<Built & { template?: string | null }>,
+): Promise<Deployment> {
+  const { control, host, log, queue, settings } = parts;
   const begun = await control.deployments.begin({ app: app.name, branch, commit });
   const limit = { signal: new AbortController().signal, ms: settings.buildTimeoutMs };
   const made: { template?: string } = {};
+  const came = performance.now();
+  let result: 'ready' | ErrorCode = 'ready';
+  const mask = masker(await control.deployments.environment(begun.id));
+  const tell = masked(report, mask);
   try {
     using _place = await queue.enter((ahead) => report(waiting(ahead)), signal);
     limit.signal = AbortSignal.timeout(limit.ms);
     const both = signal ? AbortSignal.any([signal, limit.signal]) : limit.signal;
     const started = performance.now();
-    const twin = await sameCommit(control, host, app.name, commit);
-    if (twin) {
-      report(`This commit is built already (deployment ${twin.id})`);
-      await control.artifacts.put(begun.id, control.artifacts.get(twin.id));
-      return await control.deployments.ready(begun.id, twin);
-    }
-    const built = await build(parts, { app: app.name, deployment: begun.id, source: request.source() }, report, both);
-    const run = functionRun(built.entry, built.name);
-    made.template = await bake(parts, bakeRequest(parts, { ...begun, run }), report, both);
+    const { kind, run, scaling, crons, template } = await make(begun, tell, both);
+    if (template) return await control.deployments.ready(begun.id, { kind, template, run, scaling, crons });
+    const order = await bakeRequest(parts, { ...begun, kind, run });
+    made.template = await bake(parts, order, tell, both);
+    await runReleaseCommand(parts, { ...order, template: made.template }, tell, both);
     report(`Frozen after ${((performance.now() - started) / 1000).toFixed(1)} s`);
-    return await control.deployments.ready(begun.id, { kind: 'function', template: made.template, run });
+    return await control.deployments.ready(begun.id, { kind, template: made.template, run, scaling, crons });
   } catch (error) {
-    const outcome = outcomeOf(error, limit, signal);
+    const outcome = shown(outcomeOf(error, limit, signal), mask);
+    result = outcome.code;
     log.info({ app: app.name, deployment: begun.id, code: outcome.code, err: outcome.cause }, 'deployment failed');
     await control.deployments.fail(begun.id, outcome.message);
     await control.artifacts.remove(begun.id);
     if (made.template !== undefined) await host.removeTemplate(made.template);
     throw outcome;
+  } finally {
+    parts.built?.({ outcome: result, ms: performance.now() - came });
   }
 }
 
+/** An error as its reader may see it. */
+function shown(error: ThawError, mask: (text: string) => string): ThawError {
+  const { code, message, hint, cause } = error;
+  if (mask(message) === message) return error;
+  return new ThawError(code, mask(message), { ...(hint === undefined ? {} : { hint }), cause });
+}
+
 /** What it takes to bake a deployment's kept artifact. */
-export function bakeRequest(
-  { control, url }: BuildParts,
-  deployment: Pick<Deployment, 'id' | 'app' | 'branch'> & { run: NonNullable<Deployment['run']> },
-) {
-  const { id, app, branch, run } = deployment;
+export async function bakeRequest({ control, url }: BuildParts, deployment: Deployment & Pick<Built, 'kind' | 'run'>) {
+  const { id, app, branch, kind, run } = deployment;
   return {
     app,
     deployment: id,
-    name: run.argv.at(-1) ?? 'the code',
+    kind,
     run,
+    environment: await control.deployments.environment(id),
     artifact: control.artifacts.get(id),
     hostHeader: new URL(url(app, branch)).host,
   };
@@ -87,15 +148,19 @@ export async function discard({ control, host }: BuildParts, deployment: Deploym
     await host.removeTemplate(template);
 }
 
-/** A ready deployment of the same commit whose template is still here. */
-async function sameCommit(control: Control, host: Host, app: string, commit: string | null) {
-  if (commit === null) return undefined;
+/** A ready deployment of the same commit; with its template when that is still here and has the same environment. */
+async function sameCommit({ control, host }: PipelineParts, begun: Deployment): Promise<Ready | undefined> {
+  if (begun.commit === null) return undefined;
   const templates = new Set((await host.templates()).map(({ id }) => id));
-  for (const { id, commit: its, status, kind, template, run } of await control.deployments.list(app)) {
-    if (its !== commit || status !== 'ready' || kind === null || run === null) continue;
-    if (template !== null && templates.has(template)) return { id, kind, template, run };
+  const environment = await control.deployments.environment(begun.id);
+  let built: Ready | undefined;
+  for (const other of await control.deployments.list(begun.app)) {
+    if (other.commit !== begun.commit || !isReady(other)) continue;
+    built ??= { ...other, template: null };
+    if (other.template === null || !templates.has(other.template)) continue;
+    if (isDeepStrictEqual(await control.deployments.environment(other.id), environment)) return other;
   }
-  return undefined;
+  return built;
 }
 
 function waiting(ahead: number): string {

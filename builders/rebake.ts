@@ -1,7 +1,7 @@
 import { isAbort, ThawError } from '../platform/errors.ts';
 import { bake } from './bake.ts';
 import type { PipelineParts } from './parts.ts';
-import { bakeRequest } from './prepare.ts';
+import { bakeRequest, isReady } from './prepare.ts';
 import type { Queue } from './queue.ts';
 
 /** Bakes deployments again whose template no longer fits this host. */
@@ -50,13 +50,13 @@ export class Rebaking {
     const signal = AbortSignal.any([this.#end.signal, AbortSignal.timeout(settings.buildTimeoutMs)]);
     using _place = await this.#queue.enter(undefined, signal);
     const deployment = await control.deployments.get(id);
-    const { run, template: old } = deployment;
-    if (deployment.status !== 'ready' || run === null) {
+    const { template: old } = deployment;
+    if (!isReady(deployment)) {
       throw new ThawError('conflict', `Deployment ${id} is ${deployment.status}; only a ready one can be baked again.`);
     }
     const started = performance.now();
     const quiet = () => {};
-    const template = await bake(this.#parts, bakeRequest(this.#parts, { ...deployment, run }), quiet, signal).catch(
+    const template = await bake(this.#parts, await bakeRequest(this.#parts, deployment), quiet, signal).catch(
       (error: unknown) => {
         log.error({ deployment: id, err: error }, 'deployment could not be baked again');
         throw isAbort(error)

@@ -18,14 +18,14 @@ export type Warmth =
   | { kind: 'broken' };
 
 /**
- * Sends `GET /` a few times, marked with `x-thaw-warmup: 1`, so that what a request needs is loaded and compiled when the VM is frozen.
+ * Sends `GET` a few times, marked with `x-thaw-warmup: 1`, so that what a request needs is loaded and compiled when the VM is frozen.
  *
- * @param address the VM's, with its port
+ * @param address the VM's, with its port and the path to ask for
  * @param hostHeader the host name under which the app will be asked
  * @throws the signal's reason
  */
 export async function warmUp(
-  address: { host: string; port: number },
+  address: { host: string; port: number; path: string },
   hostHeader: string,
   signal: AbortSignal,
 ): Promise<Warmth> {
@@ -37,7 +37,11 @@ export async function warmUp(
   return last;
 }
 
-async function once(address: { host: string; port: number }, hostHeader: string, signal: AbortSignal): Promise<Warmth> {
+async function once(
+  address: { host: string; port: number; path: string },
+  hostHeader: string,
+  signal: AbortSignal,
+): Promise<Warmth> {
   const limit = AbortSignal.timeout(ANSWER_LIMIT_MS);
   const headers = {
     host: hostHeader,

@@ -36,6 +36,20 @@ const schema = z.object({
   THAW_MAX_INSTANCES: count(1, 1000).default(4),
   /** Requests one instance takes at once before another is thawed. */
   THAW_SOFT_LIMIT: count(1, 10_000).default(20),
+  /** Most instances that an app's own settings may ask for; awake ones, of one deployment. */
+  THAW_INSTANCES_LIMIT: count(1, 1000).default(16),
+  /** Most instances of one deployment that may be kept up while nothing asks for them; 0 = none. */
+  THAW_MIN_INSTANCES_LIMIT: count(0, 1000).default(4),
+  /** Most requests at once that an app's own settings may let into one instance. */
+  THAW_CONCURRENCY_LIMIT: count(1, 100_000).default(1000),
+  /** Longest idle time that an app's own settings may ask for. */
+  THAW_IDLE_LIMIT_MS: count(100, 86_400_000).default(3_600_000),
+  /** Most instances of one project that are awake at once. */
+  THAW_PROJECT_INSTANCES: count(1, 16_384).default(256),
+  /** Requests per second of one project in the long run; 0 = no limit. */
+  THAW_PROJECT_RPS: count(0, 1_000_000).default(0),
+  /** Most requests at once of a project that was quiet; 0 = what it may send in two seconds. */
+  THAW_PROJECT_BURST: count(0, 1_000_000).default(0),
   /** Longest a request waits for an instance. */
   THAW_WAKE_TIMEOUT_MS: count(100, 600_000).default(30_000),
   /** Longest an instance may take to send its first byte. */
@@ -48,10 +62,24 @@ const schema = z.object({
   THAW_START_TIMEOUT_MS: count(100, 600_000).default(30_000),
   /** Log bytes kept on disk per app. */
   THAW_LOG_MB: count(1, 10_240).default(16),
+  /** Who may read the metrics without a key: nobody, or programs on this machine. */
+  THAW_METRICS: z.enum(['key', 'loopback']).default('key'),
+  /** Newest deployments of each app whose templates stay on disk. */
+  THAW_KEEP_TEMPLATES: count(1, 1000).default(5),
+  /** Newest deployments of each app that stay, to go back to. */
+  THAW_KEEP_DEPLOYMENTS: count(1, 10_000).default(50),
+  /** Days that a deployment stays whatever its place. */
+  THAW_KEEP_DAYS: count(1, 3650).default(30),
+  /** Disk for installs that later builds go on from. */
+  THAW_BUILD_CACHE_MB: count(0, 1_048_576).default(4096),
   /** Certificates that builds trust; default: the host's own bundle. */
   THAW_BUILD_CA: z.string().optional(),
   /** npm configuration lines that builds get besides the registry's address, e.g. a token. */
   THAW_BUILD_NPMRC: z.string().optional(),
+  /** Index of Python's packages that builds use, credentials included; default: the host's own. */
+  THAW_BUILD_PIP_INDEX: z.string().optional(),
+  /** Go module proxy that builds use, credentials included; default: the host's own. */
+  THAW_BUILD_GOPROXY: z.string().optional(),
 });
 
 type Parsed = z.infer<typeof schema>;
@@ -78,14 +106,30 @@ export interface Config {
   idleMs: number;
   maxInstances: number;
   softLimit: number;
+  instancesLimit: number;
+  minInstancesLimit: number;
+  concurrencyLimit: number;
+  idleLimitMs: number;
+  projectInstances: number;
+  /** 0 = no limit. */
+  projectRps: number;
+  /** 0 = what fits the rate. */
+  projectBurst: number;
   wakeTimeoutMs: number;
   responseTimeoutMs: number;
   maxSourceBytes: number;
   buildTimeoutMs: number;
   startTimeoutMs: number;
   logBytes: number;
+  metrics: Parsed['THAW_METRICS'];
+  keepTemplates: number;
+  keepDeployments: number;
+  keepDays: number;
+  buildCacheBytes: number;
   buildCa: string | undefined;
   buildNpmrc: string | undefined;
+  buildPipIndex: string | undefined;
+  buildGoProxy: string | undefined;
   /** Short stable name of this data directory: tells several servers on one machine apart. */
   serverId: string;
 }
@@ -124,14 +168,29 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     idleMs: value.THAW_IDLE_MS,
     maxInstances: value.THAW_MAX_INSTANCES,
     softLimit: value.THAW_SOFT_LIMIT,
+    // What the operator sets for all is allowed to each.
+    instancesLimit: Math.max(value.THAW_INSTANCES_LIMIT, value.THAW_MAX_INSTANCES),
+    minInstancesLimit: value.THAW_MIN_INSTANCES_LIMIT,
+    concurrencyLimit: Math.max(value.THAW_CONCURRENCY_LIMIT, value.THAW_SOFT_LIMIT),
+    idleLimitMs: Math.max(value.THAW_IDLE_LIMIT_MS, value.THAW_IDLE_MS),
+    projectInstances: value.THAW_PROJECT_INSTANCES,
+    projectRps: value.THAW_PROJECT_RPS,
+    projectBurst: value.THAW_PROJECT_BURST,
     wakeTimeoutMs: value.THAW_WAKE_TIMEOUT_MS,
     responseTimeoutMs: value.THAW_RESPONSE_TIMEOUT_MS,
     maxSourceBytes: value.THAW_MAX_SOURCE_MB * 1024 * 1024,
     buildTimeoutMs: value.THAW_BUILD_TIMEOUT_MS,
     startTimeoutMs: value.THAW_START_TIMEOUT_MS,
     logBytes: value.THAW_LOG_MB * 1024 * 1024,
+    metrics: value.THAW_METRICS,
+    keepTemplates: value.THAW_KEEP_TEMPLATES,
+    keepDeployments: value.THAW_KEEP_DEPLOYMENTS,
+    keepDays: value.THAW_KEEP_DAYS,
+    buildCacheBytes: value.THAW_BUILD_CACHE_MB * 1024 * 1024,
     buildCa: value.THAW_BUILD_CA,
     buildNpmrc: value.THAW_BUILD_NPMRC,
+    buildPipIndex: value.THAW_BUILD_PIP_INDEX,
+    buildGoProxy: value.THAW_BUILD_GOPROXY,
     serverId: createHash('sha256').update(data).digest('hex').slice(0, 8),
   };
 }

@@ -17,8 +17,8 @@ export interface InstancesParts {
   host: Host;
   collector: LogCollector;
   table: RouteTable<AppRoute>;
-  /** The control plane's id of an app, by its name. */
-  appId(name: string): Promise<string>;
+  /** The control plane's id of an app, by its name; undefined when it is gone. */
+  appId(name: string): Promise<string | undefined>;
   /** Bakes a deployment again whose template no longer fits; answers the new one. */
   rebake(deployment: string, signal: AbortSignal): Promise<string>;
   log: Log;
@@ -27,6 +27,8 @@ export interface InstancesParts {
 /** Instances of deployments: VMs of this host, as the edge needs them. */
 export class Instances {
   readonly #parts: InstancesParts;
+  /** Number of the last log line taken of each instance that sleeps. */
+  readonly #taken = new Map<string, number>();
 
   constructor(parts: InstancesParts) {
     this.#parts = parts;
@@ -46,10 +48,27 @@ export class Instances {
     return { id: vm.id, address: vm.address, port: known.port, phases: vm.phases };
   }
 
-  /** Ends an instance, after its last log lines were taken. */
+  /** Ends an instance, after its last log lines were taken. One that sleeps has written none since. */
   async end(id: string): Promise<void> {
-    await this.#parts.collector.finish(id);
-    await this.#parts.host.end(id);
+    const { collector, host } = this.#parts;
+    if (host.get(id)?.asleep) collector.drop(id);
+    else await collector.finish(id);
+    await host.end(id);
+  }
+
+  /** Freezes an instance as it is, after the lines it wrote were taken. */
+  async sleep(id: string): Promise<void> {
+    this.#taken.set(id, await this.#parts.collector.finish(id));
+    await this.#parts.host.sleep(id);
+  }
+
+  /** Lets a frozen instance go on, at the same address. */
+  async wake(id: string, signal: AbortSignal): Promise<EdgeInstance> {
+    const vm = await this.#parts.host.wake(id, signal);
+    const known = this.#parts.table.get(vm.labels.label ?? '');
+    if (known === undefined) throw new ThawError('not_found', 'The deployment was removed.');
+    void this.#collect(vm);
+    return { id: vm.id, address: vm.address, port: known.port, phases: vm.phases, resumed: true };
   }
 
   /** Hands the edge the instances that outlived an earlier server, and ends those that nothing leads to. */
@@ -62,8 +81,9 @@ export class Instances {
         await host.end(vm.id);
         continue;
       }
-      edge.adopt(route, { id: vm.id, address: vm.address, port: route.port, phases: vm.phases });
-      void this.#collect(vm);
+      const instance = { id: vm.id, address: vm.address, port: route.port, phases: vm.phases };
+      edge.adopt(route, instance, vm.asleep ? 'asleep' : 'awake');
+      if (!vm.asleep) void this.#collect(vm);
     }
   }
 
@@ -72,6 +92,7 @@ export class Instances {
     for await (const { vm, labels, reason } of this.#parts.host.events(signal)) {
       if (labels.role !== ROLE) continue;
       edge.remove(vm);
+      this.#taken.delete(vm);
       this.#parts.collector.drop(vm);
       if (reason === 'crashed' || reason === 'oom') {
         this.#parts.log.warn({ vm, app: labels.app, reason }, 'an instance ended by itself');
@@ -85,7 +106,8 @@ export class Instances {
       const vm = this.#parts.host.get(id);
       if (vm === undefined) return [];
       const { address, startedAt } = vm;
-      return { id, app, deployment, address, startedAt, state: 'running' as const, requests, phases };
+      const state = vm.asleep ? ('asleep' as const) : ('running' as const);
+      return { id, app, deployment, address, startedAt, state, requests, phases };
     });
   }
 
@@ -123,13 +145,18 @@ export class Instances {
       app: route.app,
       deployment: route.deployment,
     };
-    return this.#parts.host.thaw({ template, labels, egress: { mode: 'public' }, memory: 'clone' }, signal);
+    const { egress = { mode: 'public' }, cpus, limits } = route;
+    const memory = limits.sleep === 'freeze' ? 'own' : 'clone';
+    const request = { template, labels, egress, memory, ...(cpus === undefined ? {} : { cpus }) } as const;
+    return this.#parts.host.thaw(request, signal);
   }
 
   async #collect({ id, labels }: Vm): Promise<void> {
     const { app, deployment } = labels;
     if (app === undefined || deployment === undefined) return;
     const appId = await this.#parts.appId(app).catch(() => undefined);
-    if (appId !== undefined && this.#parts.host.get(id)) this.#parts.collector.begin({ id, app: appId, deployment });
+    if (appId === undefined || !this.#parts.host.get(id)) return;
+    this.#parts.collector.begin({ id, app: appId, deployment }, this.#taken.get(id));
+    this.#taken.delete(id);
   }
 }

@@ -1,16 +1,51 @@
-import type { Route } from '../router/parts.ts';
+import type { Limits, Route } from '../router/parts.ts';
 import type { Config } from './config.ts';
-import type { RouteEntry } from './control/contract.ts';
+import type { RouteEntry, Scaling } from './control/contract.ts';
+import { deploymentLabel } from './control/names.ts';
 
 /** Requests that wait for one deployment, for each request that its instances can take at once. */
 const QUEUE_PER_PLACE = 8;
 
-/** A route as the edge knows it, and the template that is thawed for it; null when it has to be baked again. */
-export type AppRoute = Route & { template: string | null };
+/** A route as the edge knows it, and what is thawed for it; a template that is null has to be baked again. */
+export type AppRoute = Route & Pick<RouteEntry, 'template' | 'egress' | 'cpus'>;
 
-/** The operator's limits on a route of the control plane. */
-export function withLimits(entry: RouteEntry, config: Config): AppRoute {
-  const { softLimit, maxInstances, idleMs, wakeTimeoutMs, responseTimeoutMs } = config;
-  const queue = softLimit * maxInstances * QUEUE_PER_PLACE;
-  return { ...entry, limits: { softLimit, maxInstances, idleMs, queue, wakeTimeoutMs, responseTimeoutMs } };
+/**
+ * The routes of the control plane with the limits that hold for each: its author's
+ * where there are any, within the operator's, else the operator's defaults.
+ */
+export function withLimits(entries: readonly RouteEntry[], config: Config): AppRoute[] {
+  const front = new Set<string>();
+  for (const { label, deployment, app } of entries) {
+    if (label !== deploymentLabel(deployment, app)) front.add(deployment);
+  }
+  const rateLimit =
+    config.projectRps === 0
+      ? undefined
+      : { requestsPerSecond: config.projectRps, burst: config.projectBurst || 2 * config.projectRps };
+  return entries.map((entry) => ({
+    ...entry,
+    front: front.has(entry.deployment),
+    limits: limitsOf(entry.scaling, config),
+    projectInstances: config.projectInstances,
+    ...(rateLimit === undefined ? {} : { rateLimit }),
+  }));
+}
+
+function limitsOf(scaling: Scaling, config: Config): Limits {
+  const { wakeTimeoutMs, responseTimeoutMs, concurrencyLimit } = config;
+  const maxInstances = Math.min(scaling.maxInstances ?? config.maxInstances, config.instancesLimit);
+  const atLeast = Math.max(scaling.minInstances ?? 0, scaling.sleep === 'off' ? 1 : 0);
+  const soft = Math.min(scaling.softLimit ?? config.softLimit, concurrencyLimit);
+  const hardLimit = Math.min(scaling.hardLimit ?? soft, concurrencyLimit);
+  return {
+    softLimit: Math.min(soft, hardLimit),
+    hardLimit,
+    minInstances: Math.min(atLeast, maxInstances, config.minInstancesLimit),
+    maxInstances,
+    idleMs: Math.min(scaling.idleMs ?? config.idleMs, config.idleLimitMs),
+    sleep: scaling.sleep === 'freeze' ? 'freeze' : 'stop',
+    queue: hardLimit * maxInstances * QUEUE_PER_PLACE,
+    wakeTimeoutMs,
+    responseTimeoutMs,
+  };
 }

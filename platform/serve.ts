@@ -1,22 +1,30 @@
 import { join } from 'node:path';
 import { serve as listen, type ServerType } from '@hono/node-server';
 import { openBuilders } from '../builders/open.ts';
+import { settingsJsonSchema } from '../builders/settings/json-schema.ts';
 import { openEdge } from '../router/edge.ts';
 import { RouteTable } from '../router/table.ts';
 import { createApi } from './api/create.ts';
 import { edgeUrl } from './api/url.ts';
+import { AppIds } from './app-ids.ts';
 import { buildSettings } from './build-settings.ts';
 import type { Config } from './config.ts';
 import { branchLabel } from './control/names.ts';
 import { openControl } from './control/open.ts';
+import { cronRequest } from './cron-request.ts';
+import { openCrons } from './crons/open.ts';
 import { ThawError } from './errors.ts';
 import { examine } from './examine.ts';
 import { openHost } from './host/open.ts';
 import { Instances } from './instances.ts';
 import type { Log } from './log.ts';
+import { AccessLog } from './logs/access.ts';
 import { LogCollector } from './logs/collector.ts';
 import { LogStore } from './logs/store.ts';
 import { openVmm, readMachine } from './machine.ts';
+import { countedThaw } from './metrics/counted-thaw.ts';
+import { Metrics } from './metrics/metrics.ts';
+import { Retention } from './retention.ts';
 import { type AppRoute, withLimits } from './route-limits.ts';
 import { VERSION } from './version.ts';
 
@@ -55,6 +63,15 @@ export async function serve(config: Config, log: Log): Promise<Server> {
   );
   const store = new LogStore(join(config.data, 'logs'), config.logBytes);
   const collector = opened.use(new LogCollector(host, store, log.child({ room: 'logs' })));
+  const ids = new AppIds(control);
+  const access = opened.use(
+    new AccessLog({ store, appId: (name) => ids.of(name), log: log.child({ room: 'logs' }), clock: () => new Date() }),
+  );
+  const metrics = new Metrics({
+    instances: () => edge.instances(),
+    queues: () => edge.queues(),
+    facts: () => host.facts(),
+  });
   const url = (app: string, branch: string) =>
     edgeUrl(branchLabel(branch, app), { domain: config.domain, edgePort: config.edge.port });
   const builders = opened.use(
@@ -64,6 +81,7 @@ export async function serve(config: Config, log: Log): Promise<Server> {
       log: log.child({ room: 'builders' }),
       settings: await buildSettings(config),
       url,
+      built: (build) => metrics.events.build(build),
       repos: join(config.data, 'repos'),
       node: process.execPath,
     }),
@@ -74,16 +92,22 @@ export async function serve(config: Config, log: Log): Promise<Server> {
     host,
     collector,
     table,
-    appId: async (name) => (await control.apps.get(name, null)).id,
+    appId: (name) => ids.of(name),
     rebake: builders.rebake,
     log,
   });
   const edge = opened.use(
     await openEdge(
       {
-        resolve: (label) => table.get(label),
-        thaw: (route, signal) => instances.thaw(route, signal),
+        resolve: (name) => table.get(name),
+        thaw: (route, signal) => countedThaw(metrics.events, 'cold', signal, instances.thaw(route, signal)),
         end: (instance) => instances.end(instance),
+        sleep: (instance) => instances.sleep(instance),
+        wake: (instance, signal) => countedThaw(metrics.events, 'resumed', signal, instances.wake(instance, signal)),
+        finished: (request) => {
+          metrics.events.request({ ...request, app: request.route?.app });
+          if (request.route !== undefined) access.add(request.route, request);
+        },
         pending: (instance, signal) => host.pendingWork(instance, signal),
         log: log.child({ room: 'edge' }),
         domain: config.domain,
@@ -93,13 +117,27 @@ export async function serve(config: Config, log: Log): Promise<Server> {
     ),
   );
   const reload = async () => {
-    const entries = await control.routes();
-    for (const gone of table.replace(entries.map((entry) => withLimits(entry, config)))) edge.drain(gone);
+    ids.clear();
+    const left = table.replace(withLimits(await control.routes(), config));
+    for (const deployment of left) edge.drain(deployment);
+    edge.keep(table.kept());
   };
+  const crons = opened.use(
+    await openCrons({
+      scheduled: () => control.scheduled(),
+      request: cronRequest({ host: config.edge.host, port: edge.listen.port }, config.domain),
+      runs: control.cronRuns,
+      clock: () => new Date(),
+      log: log.child({ room: 'crons' }),
+    }),
+  );
   // One reading of the table at a time, and one more when something changed meanwhile.
   let reading = Promise.resolve();
   const changed = () => {
-    reading = reading.then(reload).catch((err: unknown) => log.error({ err }, 'the routes could not be read'));
+    reading = reading
+      .then(reload)
+      .then(() => crons.reload())
+      .catch((err: unknown) => log.error({ err }, 'the routes could not be read'));
     return reading;
   };
   opened.defer(control.onRoutesChanged(() => void changed()));
@@ -113,6 +151,12 @@ export async function serve(config: Config, log: Log): Promise<Server> {
   });
   await instances.removeUnusedTemplates(await control.deployments.templatesInUse());
 
+  const { keepTemplates, keepDeployments, keepDays } = config;
+  const retention = opened.use(
+    new Retention({ control, host, keepTemplates, keepDeployments, keepDays, log: log.child({ room: 'retention' }) }),
+  );
+  retention.begin();
+
   let ready = false;
   const api = createApi({
     control,
@@ -124,18 +168,20 @@ export async function serve(config: Config, log: Log): Promise<Server> {
     maxSourceBytes: config.maxSourceBytes,
     ready: () => ready,
     deploy: (request, report, signal) => builders.deploy(request, report, signal),
-    redeploy: () => Promise.reject(new ThawError('unavailable', 'Nothing can be baked again yet.')),
-    crons: { list: async () => [], run: () => Promise.reject(new ThawError('not_found', 'There are no crons yet.')) },
-    buildCache: { list: async () => [], clear: async () => 0 },
-    settingsSchema: () => ({}),
-    logs: (app, { follow, tail }, signal) =>
-      follow ? store.follow(app.id, tail, signal) : iterate(store.tail(app.id, tail)),
+    redeploy: (request, report, signal) => builders.redeploy(request, report, signal),
+    crons,
+    buildCache: builders.cache,
+    settingsSchema: settingsJsonSchema,
+    logs: (app, { follow, query, limit }, signal) =>
+      follow ? store.follow(app.id, query, limit, signal) : iterate(store.read(app.id, query, limit)),
+    metrics: { exposition: () => metrics.exposition(), openTo: config.metrics },
     instances: () => instances.describe(edge.instances()),
     findings: () => examine(config, log, 'without ports'),
     forget: async (app) => {
       await changed();
       await builders.forget(app.id);
       await store.remove(app.id);
+      metrics.events.forget(app.name);
     },
     git: builders.git,
     closing: closing.signal,

@@ -1,74 +1,52 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { HttpBindings } from '@hono/node-server';
-import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
-import { type ErrorHandler, type Handler, Hono, type MiddlewareHandler } from 'hono';
 import { ThawError, toThawError } from '../platform/errors.ts';
 import { type Carrier, type Exchange, forward } from './forward.ts';
 import { requestIdOf } from './headers.ts';
+import type { Ledger } from './ledger.ts';
 import { answerError } from './pages.ts';
 import type { EdgeParts, Route } from './parts.ts';
+import type { RequestRate } from './rate.ts';
 import type { Reached } from './reach.ts';
-import { labelOf } from './resolve.ts';
+import { nameOf } from './resolve.ts';
 
 /*
- * What happens to a request, from the outside in. Each step works on Node's own
- * request and answer, so that bodies stream through untouched.
+ * What happens to a request, from the outside in: named, routed, counted,
+ * carried; whatever goes wrong is told. Node's own request and answer go through
+ * as they are, so that bodies stream untouched and nothing is made for each
+ * request that nobody reads.
  */
-
-interface EdgeEnv {
-  Bindings: HttpBindings;
-  Variables: { began: number; requestId: string; route: Route };
-}
 
 /** What the chain needs besides the parts. */
 export interface ChainParts extends Pick<EdgeParts, 'resolve' | 'domain' | 'log' | 'now'> {
   newRequestId(): string;
+  rate: RequestRate;
+  ledger: Ledger;
   carrier: Carrier;
   /** True for a request whose client waits for `100 Continue`. */
   expectsContinue(req: IncomingMessage): boolean;
 }
 
-/** The chain of a plain request: named, routed, carried; whatever goes wrong is told. */
-export function requestChain(parts: ChainParts): Hono<EdgeEnv> {
-  return new Hono<EdgeEnv>()
-    .use(named(parts))
-    .use(routed(parts))
-    .all('*', carried(parts))
-    .onError(told(parts)) as Hono<EdgeEnv>;
-}
-
-function named({ newRequestId, now }: ChainParts): MiddlewareHandler<EdgeEnv> {
-  return (c, next) => {
-    c.set('began', now());
-    c.set('requestId', requestIdOf(c.env.incoming, newRequestId));
-    return next();
-  };
-}
-
-function routed(parts: ChainParts): MiddlewareHandler<EdgeEnv> {
-  return (c, next) => {
-    c.set('route', routeOf(c.env.incoming, parts));
-    return next();
-  };
-}
-
-function carried(parts: ChainParts): Handler<EdgeEnv> {
-  return async (c) => {
-    const { incoming: req, outgoing: res } = c.env;
-    const { began, requestId, route } = c.var;
-    const exchange = { req, res, route, requestId, began, expectsContinue: parts.expectsContinue(req) };
-    logAnswer(parts, exchange, await forward(parts.carrier, exchange));
-    return RESPONSE_ALREADY_SENT;
-  };
-}
-
-function told(parts: ChainParts): ErrorHandler<EdgeEnv> {
-  return (thrown, c) => {
-    const { incoming: req, outgoing: res } = c.env;
-    if (parts.expectsContinue(req)) res.shouldKeepAlive = false;
-    tell(parts, req, res, c.var.requestId, thrown);
-    return RESPONSE_ALREADY_SENT;
-  };
+/** Takes a plain request all the way. Rejects with what is a mistake of the edge's own. */
+export async function carry(parts: ChainParts, req: IncomingMessage, res: ServerResponse): Promise<void> {
+  const began = parts.now();
+  const requestId = requestIdOf(req, parts.newRequestId);
+  const expectsContinue = parts.expectsContinue(req);
+  const { ledger, rate } = parts;
+  const entry = ledger.open(req, requestId, began);
+  res.once('close', () => ledger.close(entry, res));
+  try {
+    const route = routeOf(req, parts);
+    entry.route = route;
+    rate.count(route);
+    const exchange = { req, res, route, requestId, began, expectsContinue };
+    const reached = await forward(parts.carrier, exchange);
+    ledger.reached(entry, reached);
+    logAnswer(parts, exchange, reached);
+  } catch (error) {
+    ledger.failed(entry, error);
+    if (expectsContinue) res.shouldKeepAlive = false;
+    tell(parts, req, res, requestId, error);
+  }
 }
 
 /**
@@ -76,7 +54,7 @@ function told(parts: ChainParts): ErrorHandler<EdgeEnv> {
  *
  * @throws ThawError `invalid_input` for a request that is not to an app at all, `not_found`
  */
-export function routeOf(req: IncomingMessage, parts: Pick<EdgeParts, 'resolve' | 'domain'>): Route {
+export function routeOf(req: IncomingMessage, parts: Pick<ChainParts, 'resolve' | 'domain'>): Route {
   if (req.url === undefined || !req.url.startsWith('/')) {
     throw new ThawError('invalid_input', 'The request names a whole URL where a path belongs.', {
       hint: 'This is no proxy: send the request to the app itself.',
@@ -88,10 +66,10 @@ export function routeOf(req: IncomingMessage, parts: Pick<EdgeParts, 'resolve' |
     if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
   }
   if (hosts > 1) throw new ThawError('invalid_input', 'The request names more than one host.');
-  const label = labelOf(req.headers.host, parts.domain);
-  const route = label === undefined ? undefined : parts.resolve(label);
+  const name = nameOf(req.headers.host, parts.domain);
+  const route = name === undefined ? undefined : parts.resolve(name);
   if (route !== undefined) return route;
-  const where = label === undefined ? 'at this address' : `at ${label}.${parts.domain}`;
+  const where = name === undefined ? 'at this address' : `at ${name.includes('.') ? name : `${name}.${parts.domain}`}`;
   throw new ThawError('not_found', `There is no app ${where}.`, {
     hint: 'Check the name; an app is there as soon as its first push is done.',
   });

@@ -2,12 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { getRequestListener } from '@hono/node-server';
 import { ThawError } from '../platform/errors.ts';
-import { type ChainParts, logAnswer, requestChain, routeOf, tell } from './chain.ts';
+import { type ChainParts, carry, logAnswer, routeOf, tell } from './chain.ts';
 import { requestIdOf } from './headers.ts';
+import { Ledger } from './ledger.ts';
 import type { EdgeParts, Instance, Listen, Route } from './parts.ts';
-import { type InstanceView, Pool } from './pool.ts';
+import { type InstanceView, Pool, type QueueView } from './pool.ts';
+import { RequestRate } from './rate.ts';
+import { nameOf } from './resolve.ts';
 import { mayUpgrade, upgrade } from './upgrade.ts';
 
 /** Longest head of a request, its URL included. */
@@ -24,21 +26,32 @@ export interface Edge extends AsyncDisposable {
   readonly listen: Listen;
   /** Tells that a VM has ended by itself. */
   remove(instance: string): void;
-  /** Takes in an instance that ran before this edge did. */
-  adopt(route: Route, instance: Instance): void;
-  /** Ends the instances of a deployment that no label leads to any more, each once it is idle. */
+  /** Takes in an instance that ran before this edge did, or was asleep. */
+  adopt(route: Route, instance: Instance, state?: 'awake' | 'asleep'): void;
+  /** Ends the instances of a deployment that no app or branch leads to any more, each once it is idle. */
   drain(deployment: string): void;
+  /** Keeps `minInstances` of each of these deployments up, and of no others; replaces what was told before. */
+  keep(routes: Iterable<Route>): void;
+  /**
+   * Sees to it that an instance of a deployment is up, e.g. before it comes in front.
+   *
+   * @throws ThawError why it is not
+   */
+  warm(route: Route, signal: AbortSignal): Promise<void>;
   /** The instances that run now. */
   instances(): InstanceView[];
   /** Requests that wait for a place on an instance of `deployment`. */
   waiting(deployment: string): number;
+  /** The deployments for which requests wait. */
+  queues(): QueueView[];
 }
 
 /**
  * Opens the HTTP edge.
  *
  * Disposing it stops accepting, lets requests that are being answered finish
- * within the grace time, and ends the instances (or keeps them: `atClose`).
+ * within the grace time, and ends the instances, or does with them as `atClose`
+ * says.
  *
  * @throws ThawError `misconfigured` when the address cannot be listened on
  */
@@ -48,12 +61,19 @@ export async function openEdge(parts: EdgeParts, listen: Listen): Promise<Edge> 
   let closing = false;
   const waiting = new WeakSet<IncomingMessage>();
   const chainParts: ChainParts = {
-    resolve: (label) => parts.resolve(label),
+    resolve: (name) => parts.resolve(name),
+    rate: new RequestRate(() => parts.now()),
+    ledger: new Ledger(parts),
     domain: parts.domain,
     log: parts.log,
     now: () => parts.now(),
     newRequestId: () => parts.newRequestId?.() ?? randomUUID(),
-    carrier: { pool, now: () => parts.now(), closing: () => closing },
+    carrier: {
+      pool,
+      routeNow: ({ req, route }) => parts.resolve(nameOf(req.headers.host, parts.domain) ?? '') ?? route,
+      now: () => parts.now(),
+      closing: () => closing,
+    },
     expectsContinue: (req) => waiting.has(req),
   };
   const server = createServer({
@@ -70,15 +90,9 @@ export async function openEdge(parts: EdgeParts, listen: Listen): Promise<Edge> 
   // Bounded by their bytes; a count would drop what is past it without a word.
   server.maxHeadersCount = 0;
 
-  const chain = getRequestListener(requestChain(chainParts).fetch, {
-    hostname: parts.domain,
-    overrideGlobalObjects: false,
-    autoCleanupIncoming: false,
-    errorHandler: () => Response.json(UNREADABLE.toBody(), { status: UNREADABLE.status }),
-  });
   server.on('request', (req: IncomingMessage, res: ServerResponse) => {
     traffic.add(res);
-    chain(req, res).catch((err: unknown) => {
+    carry(chainParts, req, res).catch((err: unknown) => {
       parts.log.error({ err }, 'request failed');
       res.destroy();
     });
@@ -92,11 +106,20 @@ export async function openEdge(parts: EdgeParts, listen: Listen): Promise<Edge> 
     const res = answerOn(socket, req);
     const began = parts.now();
     const requestId = requestIdOf(req, chainParts.newRequestId);
+    const { ledger, rate } = chainParts;
+    const entry = ledger.open(req, requestId, began);
     traffic.add(socket);
+    socket.once('close', () => ledger.close(entry, res));
     try {
-      const exchange = { req, res, route: routeOf(req, parts), requestId, began, expectsContinue: false };
-      logAnswer(parts, exchange, await upgrade(chainParts.carrier, exchange, socket, head));
+      const route = routeOf(req, chainParts);
+      entry.route = route;
+      rate.count(route);
+      const exchange = { req, res, route, requestId, began, expectsContinue: false };
+      const reached = await upgrade(chainParts.carrier, exchange, socket, head);
+      ledger.reached(entry, reached);
+      logAnswer(parts, exchange, reached);
     } catch (error) {
+      ledger.failed(entry, error);
       tell(chainParts, req, res, requestId, error);
     }
   });
@@ -110,15 +133,19 @@ export async function openEdge(parts: EdgeParts, listen: Listen): Promise<Edge> 
   return {
     listen: { host: listen.host, port: address.port },
     remove: (instance) => pool.remove(instance),
-    adopt: (route, instance) => pool.adopt(route, instance),
+    adopt: (route, instance, state) => pool.adopt(route, instance, state === 'asleep'),
     drain: (deployment) => pool.drain(deployment),
+    keep: (routes) => pool.keep(routes),
+    warm: (route, signal) => pool.warm(route, signal),
     instances: () => pool.instances(),
     waiting: (deployment) => pool.waiting(deployment),
+    queues: () => pool.queues(),
     async [Symbol.asyncDispose]() {
       if (closing) return;
       closing = true;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
+      pool.closeAsleep(parts.atClose ?? 'end');
       await traffic.over(parts.graceMs ?? GRACE_MS);
       server.closeAllConnections();
       await pool.close(parts.atClose ?? 'end');
@@ -152,8 +179,6 @@ class Traffic {
     for (const one of this.#open) one.destroy();
   }
 }
-
-const UNREADABLE = new ThawError('invalid_input', 'The request names no proper host or path.');
 
 /** Requests that the parser refuses, by its error's code. */
 const MALFORMED: Record<string, [number, string]> = {

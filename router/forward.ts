@@ -1,10 +1,11 @@
 import type { ClientRequest, IncomingMessage, InformationEvent, ServerResponse } from 'node:http';
 import { ThawError } from '../platform/errors.ts';
 import { hasBody, toClient, toInstance, trailersOf } from './headers.ts';
+import { EventStream } from './lasting.ts';
+import type { Lease } from './lease.ts';
 import type { Route } from './parts.ts';
 import type { Pool } from './pool.ts';
 import { type Call, type Reached, reach } from './reach.ts';
-import type { Lease } from './resident.ts';
 
 /** A client that waits for leave to send its body gets it after this time, also from an instance that never gives it. */
 const CONTINUE_AFTER_MS = 1000;
@@ -28,6 +29,8 @@ export interface Exchange {
 /** What the edge hands to each exchange. */
 export interface Carrier {
   pool: Pool;
+  /** Where a request goes by now; where it went before when that leads nowhere any more. */
+  routeNow(exchange: Pick<Exchange, 'req' | 'route'>): Route;
   now(): number;
   /** True once the edge is closing: connections are not kept. */
   closing(): boolean;
@@ -45,19 +48,22 @@ export async function forward(carrier: Carrier, exchange: Exchange): Promise<Rea
   let up: ClientRequest | undefined;
   let reached: Reached | undefined;
   let abort: AbortController | undefined;
+  let stream: EventStream | undefined;
   res.once('close', () => {
     gone = true;
     abort?.abort();
     reached?.lease.release();
     if (up !== undefined && !(up.writableFinished && reached?.answer.complete)) {
       req.unpipe(up);
-      up.destroy();
+      if (stream === undefined) up.destroy();
+      else stream.leave();
     }
     if (res.writableFinished && !req.complete) linger(req);
   });
   const body = hasBody(req);
   const call: Call = {
     route,
+    routeNow: () => carrier.routeNow(exchange),
     method: req.method ?? 'GET',
     path: req.url ?? '/',
     headers: toInstance(req, requestId),
@@ -81,8 +87,16 @@ export async function forward(carrier: Carrier, exchange: Exchange): Promise<Rea
     up?.destroy();
   } else {
     relay(carrier, exchange, reached);
+    if (isEventStream(reached.answer) && up !== undefined) {
+      stream = new EventStream(up, reached.answer, res, reached.lease);
+      reached.lease.last(stream);
+    }
   }
   return reached;
+}
+
+function isEventStream({ headers }: IncomingMessage): boolean {
+  return headers['content-type']?.startsWith('text/event-stream') === true;
 }
 
 /**
@@ -95,7 +109,6 @@ export function relay(carrier: Carrier, exchange: Exchange, { answer, lease }: R
   const headers = toClient(answer, req.httpVersion === '1.1' && req.method !== 'HEAD');
   headers.push(...edgeHeaders(carrier, exchange, lease));
   if (exchange.expectsContinue || carrier.closing()) res.shouldKeepAlive = false;
-  if (answer.headers['content-type']?.startsWith('text/event-stream')) lease.last();
   try {
     res.writeHead(answer.statusCode ?? 0, answer.statusMessage ?? '', headers);
   } catch (cause) {

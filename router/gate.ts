@@ -10,7 +10,8 @@ import type { Limits } from './parts.ts';
  *                      ├─ left ────► gone
  *                      └─ no thaw ─► failed
  *
- * It starts thaws, and as few as it can: one from zero for all who wait.
+ * It starts thaws, and as few as it can: one from zero for all who wait. Thaws
+ * ahead are started for nobody yet, and go on when all who wait have left.
  */
 
 /** Tries at one thaw: the first, and one more when that failed. */
@@ -36,11 +37,15 @@ export interface Room<P, T> {
   open(): number;
   /** A place on one of them, or nothing when all are taken. */
   take(): P | undefined;
+  /** May one more be thawed now? When not, `changed` is to be called once that is another matter. */
+  mayStart(): boolean;
   thaw(signal: AbortSignal): Promise<T>;
   /** Takes a thawed instance in: its places are there at once. */
   admit(thawed: T): void;
   /** Told about each try that failed; `again`: one more is made. */
   failed(error: ThawError, again: boolean): void;
+  /** A thaw ended, abandoned or failed, without an instance. */
+  over(): void;
 }
 
 /** How a wait ended. */
@@ -66,7 +71,10 @@ export class Gate<P, T> {
   readonly #now: () => number;
   /** In order of arrival. */
   readonly #waiters = new Set<Waiter<P>>();
-  readonly #thaws = new Set<AbortController>();
+  /** True for those ahead. */
+  readonly #thaws = new Map<AbortController, boolean>();
+  /** Thaws that have not come to their end yet, abandoned ones included. */
+  #unfinished = 0;
   #standstill: NodeJS.Timeout | undefined;
   #limits: GateLimits | undefined;
   /** When a place last came free, on the edge's clock. */
@@ -84,6 +92,17 @@ export class Gate<P, T> {
 
   get starting(): number {
     return this.#thaws.size;
+  }
+
+  /** True while someone waits or something may still come out of a thaw. */
+  get busy(): boolean {
+    return this.#waiters.size + this.#unfinished > 0;
+  }
+
+  /** Thaws one for those who are still to come. @returns false when there may be no more */
+  ahead(limits: GateLimits): boolean {
+    this.#limits ??= limits;
+    return this.#start(limits, true);
   }
 
   /** Waits for a place. Never rejects: every end has its name. */
@@ -132,7 +151,7 @@ export class Gate<P, T> {
   /** Sends everyone away and stops what is being thawed. */
   close(error: ThawError): void {
     for (const waiter of [...this.#waiters]) waiter.settle({ kind: 'failed', error });
-    this.#abandon();
+    this.#abandon(true);
   }
 
   #needsMore({ softLimit }: GateLimits): boolean {
@@ -153,17 +172,23 @@ export class Gate<P, T> {
     if (this.#waiters.size === 0) this.#abandon();
   }
 
-  #abandon(): void {
-    for (const thaw of this.#thaws) thaw.abort();
-    this.#thaws.clear();
+  /** Stops thaws that nobody waits for any more. */
+  #abandon(ahead = false): void {
+    for (const [thaw, isAhead] of this.#thaws) {
+      if (isAhead && !ahead) continue;
+      this.#thaws.delete(thaw);
+      thaw.abort();
+    }
     this.#watch();
   }
 
-  #start(limits: GateLimits): void {
-    if (this.#room.open() + this.#thaws.size >= limits.maxInstances) return;
+  #start(limits: GateLimits, ahead = false): boolean {
+    if (this.#room.open() + this.#thaws.size >= limits.maxInstances || !this.#room.mayStart()) return false;
     const thaw = new AbortController();
-    this.#thaws.add(thaw);
+    this.#thaws.set(thaw, ahead);
+    this.#unfinished += 1;
     void this.#thaw(thaw);
+    return true;
   }
 
   async #thaw(thaw: AbortController): Promise<void> {
@@ -171,9 +196,12 @@ export class Gate<P, T> {
     let thawed: T;
     try {
       thawed = await this.#tryThaw(thaw.signal);
+      this.#unfinished -= 1;
     } catch (error) {
+      this.#unfinished -= 1;
       // An abandoned thaw has nobody to tell.
       if (this.#thaws.delete(thaw)) this.#failed(toThawError(error));
+      this.#room.over();
       return;
     }
     this.#thaws.delete(thaw);

@@ -37,6 +37,23 @@ export function requestIdOf(req: IncomingMessage, fresh: () => string): string {
   return typeof given === 'string' && SANE_REQUEST_ID.test(given) ? given : fresh();
 }
 
+/** Version, trace, parent and flags (W3C Trace Context); versions after 00 may add more. */
+const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?=-|$)/;
+const TRACEPARENT_LENGTH = 55;
+
+/**
+ * The trace context of a request, when it has a valid one. The edge records no
+ * spans, so it takes no part in traces: `traceparent` and `tracestate` go on as
+ * they came, and none is made. A parent that nobody reports would leave a gap in
+ * the trace, and its sampling flag would decide for the app.
+ */
+export function traceparentOf(req: IncomingMessage): string | undefined {
+  const given = req.headers.traceparent;
+  if (typeof given !== 'string' || !TRACEPARENT.test(given)) return undefined;
+  if (given.startsWith('00') && given.length !== TRACEPARENT_LENGTH) return undefined;
+  return given.slice(0, TRACEPARENT_LENGTH);
+}
+
 /** True when the request carries a body, even an empty chunked one. */
 export function hasBody(req: IncomingMessage): boolean {
   const { headers } = req;

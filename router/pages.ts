@@ -8,6 +8,7 @@ const RETRY_AFTER_S = 1;
 const TITLES: Partial<Record<ErrorCode, string>> = {
   not_found: 'No such app',
   app_crashed: 'The app broke',
+  quota_exceeded: 'Too many requests',
   no_room: 'No room right now',
   unavailable: 'Not available right now',
   thaw_failed: 'The app did not start',
@@ -36,9 +37,15 @@ export function answerError(req: IncomingMessage, res: ServerResponse, error: Th
     'x-content-type-options': 'nosniff',
     'x-request-id': requestId,
     ...(html ? { 'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'" } : {}),
-    ...(status === 503 ? { 'retry-after': String(RETRY_AFTER_S) } : {}),
+    ...(error.limit === undefined ? {} : { 'x-thaw-limit': error.limit }),
+    ...(status === 503 || status === 429 ? { 'retry-after': retryAfter(error) } : {}),
   });
   res.end(req.method === 'HEAD' ? undefined : body);
+}
+
+/** Whole seconds, as the header wants them; rounded up, so that the next try is not too early again. */
+function retryAfter({ retryAfterMs }: ThawError): string {
+  return String(retryAfterMs === undefined ? RETRY_AFTER_S : Math.max(1, Math.ceil(retryAfterMs / 1000)));
 }
 
 /** True when HTML is asked for, and not less than JSON (RFC 9110, section 12.5.1). */

@@ -1,14 +1,11 @@
-import { Gate } from './gate.ts';
+import { ThawError } from '../platform/errors.ts';
+import { Lane } from './lane.ts';
+import type { Lease } from './lease.ts';
 import type { EdgeParts, Instance, Route } from './parts.ts';
+import { Quota } from './quota.ts';
 import { closing, refusal } from './refusal.ts';
-import { type Lease, Resident } from './resident.ts';
-
-/** Longest that an instance may take to say whether it has background work. */
-const PENDING_TIMEOUT_MS = 2000;
-/** An instance with background work is asked again after this time, or after its idle time when that is shorter. */
-const PENDING_AGAIN_MS = 1000;
-/** Background work keeps an instance for at most this long after its last request. */
-const PENDING_LIMIT_MS = 15 * 60_000;
+import type { Resident } from './resident.ts';
+import { Rest } from './rest.ts';
 
 /** An instance as the API shows it. */
 export interface InstanceView {
@@ -16,52 +13,49 @@ export interface InstanceView {
   deployment: string;
   app: string;
   project: string;
-  /** `retiring` takes no more requests. */
-  state: 'ready' | 'retiring';
+  /** `asleep` is frozen as it is, or about to be; `retiring` takes no more requests. */
+  state: 'ready' | 'asleep' | 'retiring';
   requests: number;
   /** Open WebSockets and event streams. */
   connections: number;
   phases: Record<string, number>;
 }
 
-/** The instances of one deployment; kept only while there is one, or someone waits for one. */
-interface Lane {
-  /** The latest that asked: its limits hold. */
-  route: Route;
-  residents: Set<Resident>;
-  gate: Gate<Resident, Instance>;
-  /** No label leads here any more: instances end as soon as they are idle. */
-  draining: boolean;
-  /** The last thaw failed: what runs has to do. */
-  stuck: boolean;
+/** Requests that wait for a place in a deployment. */
+export interface QueueView {
+  deployment: string;
+  app: string;
+  waiting: number;
 }
 
-type PoolParts = Pick<EdgeParts, 'thaw' | 'end' | 'pending' | 'log' | 'now'>;
+type PoolParts = Pick<EdgeParts, 'thaw' | 'end' | 'sleep' | 'wake' | 'pending' | 'log' | 'now'>;
 
-/** All running instances and who uses them. */
+/** All instances and who uses them. */
 export class Pool {
   readonly #parts: PoolParts;
   readonly #lanes = new Map<string, Lane>();
   readonly #byId = new Map<string, Resident>();
+  readonly #quota = new Quota();
+  readonly #rest: Rest;
   readonly #ends = new Set<Promise<void>>();
   #closed = false;
 
   constructor(parts: PoolParts) {
     this.#parts = parts;
+    this.#rest = new Rest(parts);
   }
 
   /** A place on an instance that runs already and has room. */
   take(route: Route): Lease | undefined {
     const lane = this.#lanes.get(route.deployment);
     if (lane === undefined) return undefined;
-    lane.route = route;
-    lane.draining = false;
-    const resident = this.#choose(lane);
-    return resident && this.#lease(lane, resident, undefined);
+    lane.use(route);
+    const resident = lane.choose();
+    return resident && lane.lease(resident, undefined);
   }
 
   /**
-   * A place, waiting for one if need be: an instance is thawed when too few run.
+   * A place, waiting for one if need be: an instance is woken or thawed when too few run.
    *
    * @throws ThawError `no_room` when the queue is full or no place came free in time, `timed_out` when the thaw took
    *   too long, `cancelled` when `signal` fired, or what the thaw threw
@@ -70,39 +64,58 @@ export class Pool {
     if (this.#closed) throw closing();
     const lane = this.#laneOf(route);
     const outcome = await lane.gate.enter(route.limits, signal);
-    if (outcome.kind === 'admitted') return this.#lease(lane, outcome.place, outcome.thawMs);
-    this.#tidy(lane);
-    throw refusal(outcome, route);
+    if (outcome.kind === 'admitted') return lane.lease(outcome.place, outcome.thawMs);
+    lane.leave();
+    throw refusal(outcome, route, lane.limited);
   }
 
-  /** Takes in an instance that was running before this edge was. */
-  adopt(route: Route, instance: Instance): void {
+  /**
+   * Sees to it that an instance of a deployment is up.
+   *
+   * @throws ThawError as `wait` does; `no_room` also when others of the project would have to go for it
+   */
+  async warm(route: Route, signal: AbortSignal): Promise<void> {
+    if ((this.#lanes.get(route.deployment)?.open ?? 0) > 0) return;
+    if (!this.#quota.has(route.project, route.projectInstances)) {
+      throw new ThawError('no_room', 'The project has as many instances as it may.', { limit: 'instances' });
+    }
+    const lease = await this.wait(route, signal);
+    lease.release();
+  }
+
+  /** Keeps instances of these deployments up, as many as their limits say, and of no others. */
+  keep(routes: Iterable<Route>): void {
+    const kept = new Map(Array.from(routes, (route) => [route.deployment, route]));
+    for (const [deployment, lane] of [...this.#lanes]) if (!kept.has(deployment)) lane.keep(0);
+    for (const route of kept.values()) this.#laneOf(route).keep(route.limits.minInstances);
+  }
+
+  /** Takes in an instance that was there before this edge was. */
+  adopt(route: Route, instance: Instance, asleep: boolean): void {
     const lane = this.#laneOf(route);
-    this.#admit(lane, instance);
+    if (!asleep) this.#quota.take(route.project);
+    lane.admit(instance, asleep);
     lane.gate.changed();
   }
 
   /** Forgets an instance whose VM has ended: its connections are closed, the next request gets another one. */
   remove(id: string): void {
     const resident = this.#byId.get(id);
-    if (resident !== undefined) this.#evict(resident);
+    if (resident !== undefined) this.#laneOfResident(resident)?.lost(resident);
   }
 
   /** Ends a deployment's instances as they become idle. Requests under way are answered. */
   drain(deployment: string): void {
-    const lane = this.#lanes.get(deployment);
-    if (lane === undefined) return;
-    lane.draining = true;
-    for (const resident of [...lane.residents]) if (resident.idle) this.#idle(lane, resident);
+    this.#lanes.get(deployment)?.drain();
   }
 
   instances(): InstanceView[] {
-    return [...this.#byId.values()].map(({ instance, route, retired, requests, lasting }) => ({
+    return [...this.#byId.values()].map(({ instance, route, retired, state, requests, lasting }) => ({
       id: instance.id,
       deployment: route.deployment,
       app: route.app,
       project: route.project,
-      state: retired ? 'retiring' : 'ready',
+      state: retired ? 'retiring' : state === 'awake' ? 'ready' : 'asleep',
       requests,
       connections: lasting,
       phases: instance.phases,
@@ -114,175 +127,102 @@ export class Pool {
     return this.#lanes.get(deployment)?.gate.waiting ?? 0;
   }
 
-  /** Sends away who waits, closes all connections, and ends the instances or leaves them running. */
-  async close(instances: 'keep' | 'end'): Promise<void> {
-    this.#closed = true;
-    for (const lane of [...this.#lanes.values()]) lane.gate.close(closing());
+  queues(): QueueView[] {
+    const lanes = [...this.#lanes.values()].filter(({ gate }) => gate.waiting > 0);
+    return lanes.map(({ route, gate }) => ({ deployment: route.deployment, app: route.app, waiting: gate.waiting }));
+  }
+
+  /** Lets go of the instances that sleep: nothing is under way there that would be worth waiting for. */
+  closeAsleep(instances: 'keep' | 'end' | 'sleep'): void {
     for (const resident of [...this.#byId.values()]) {
-      this.#evict(resident);
-      if (instances === 'end' || resident.retired) this.#end(resident.instance.id);
+      if (resident.state === 'asleep' && !resident.claimed) this.#letGo(resident, instances);
     }
+  }
+
+  /** Sends away who waits, closes all connections, and leaves the instances running, or ends them or puts them to sleep. */
+  async close(instances: 'keep' | 'end' | 'sleep'): Promise<void> {
+    this.#closed = true;
+    for (const lane of [...this.#lanes.values()]) lane.close(closing());
+    for (const resident of [...this.#byId.values()]) this.#letGo(resident, instances);
     await Promise.all(this.#ends);
+  }
+
+  #letGo(resident: Resident, instances: 'keep' | 'end' | 'sleep'): void {
+    const lane = this.#laneOfResident(resident);
+    const sleeps = instances === 'sleep' && lane?.freezes === true;
+    lane?.evict(resident);
+    if (sleeps && !resident.retired) this.#leaveAsleep(resident);
+    else if (instances !== 'keep' || resident.retired) this.#end(resident);
+  }
+
+  #laneOfResident({ route }: Resident): Lane | undefined {
+    return this.#lanes.get(route.deployment);
   }
 
   #laneOf(route: Route): Lane {
     const known = this.#lanes.get(route.deployment);
     if (known !== undefined) {
-      known.route = route;
-      known.draining = false;
+      known.use(route);
       return known;
     }
-    const residents = new Set<Resident>();
-    const gate = new Gate<Resident, Instance>(
+    const lane = new Lane(
       {
-        open: () => openCount(residents),
-        take: () => this.#choose(lane),
-        thaw: (signal) => this.#parts.thaw(lane.route, signal),
-        admit: (instance) => this.#admit(lane, instance),
-        failed: (err, again) => {
-          lane.stuck = true;
-          this.#parts.log.warn({ app: lane.route.app, deployment: lane.route.deployment, err, again }, 'thaw failed');
+        thaw: (asked, signal) => this.#parts.thaw(asked, signal),
+        sleep: (id) => this.#parts.sleep(id),
+        wake: (id, signal) => this.#parts.wake(id, signal),
+        now: () => this.#parts.now(),
+        log: this.#parts.log,
+        quota: this.#quota,
+        byId: this.#byId,
+        closed: () => this.#closed,
+        idle: (one, resident) => this.#rest.idle(one, resident),
+        end: (resident) => this.#end(resident),
+        makeRoom: (project) => this.#makeRoom(project),
+        empty: (one) => {
+          if (this.#lanes.get(one.route.deployment) === one) this.#lanes.delete(one.route.deployment);
         },
       },
-      this.#parts.now,
+      route,
     );
-    const lane: Lane = { route, residents, gate, draining: false, stuck: false };
     this.#lanes.set(route.deployment, lane);
     return lane;
   }
 
-  /** The least loaded instance with room, its place taken; the oldest of equals, so that the others can go to sleep. */
-  #choose(lane: Lane): Resident | undefined {
-    const { softLimit, maxInstances } = lane.route.limits;
-    // With no more instances to come, lasting connections use no places: else open WebSockets would lock everyone out.
-    const allUp = lane.stuck || openCount(lane.residents) >= maxInstances;
+  /** A project has as many instances as it may, and wants another: the one that was idle the longest goes early. */
+  #makeRoom(project: string): void {
     let best: Resident | undefined;
-    for (const resident of lane.residents) {
-      if (resident.retired || resident.requests + (allUp ? 0 : resident.lasting) >= softLimit) continue;
-      if (best === undefined || resident.requests + resident.lasting < best.requests + best.lasting) best = resident;
+    for (const resident of this.#byId.values()) {
+      if (resident.route.project !== project || !resident.idle || !resident.open) continue;
+      if (resident.pendingSince !== undefined) continue;
+      const lane = this.#laneOfResident(resident);
+      if (lane === undefined || lane.open <= lane.minimum) continue;
+      if (best === undefined || resident.movedAt < best.movedAt) best = resident;
     }
-    if (best === undefined) return undefined;
-    best.requests += 1;
-    best.uses += 1;
-    best.pendingSince = undefined;
-    clearTimeout(best.idleTimer);
-    return best;
+    const lane = best && this.#laneOfResident(best);
+    if (best !== undefined && lane !== undefined) this.#rest.now(lane, best);
   }
 
-  #lease(lane: Lane, resident: Resident, thawMs: number | undefined): Lease {
-    let held: 'request' | 'lasting' | 'released' = 'request';
-    return {
-      instance: resident.instance,
-      agent: resident.agent,
-      start: thawMs === undefined ? 'warm' : resident.instance.resumed === true ? 'resumed' : 'cold',
-      placed: this.#parts.now(),
-      thawMs: thawMs ?? 0,
-      last: () => {
-        if (held !== 'request') return;
-        held = 'lasting';
-        resident.requests -= 1;
-        resident.lasting += 1;
-        if (lane.gate.waiting > 0) lane.gate.changed();
-      },
-      hold: (socket) => resident.hold(socket),
-      retire: (reason) => {
-        if (resident.retired || resident.gone) return;
-        resident.retired = true;
-        this.#parts.log.warn({ app: resident.route.app, instance: resident.instance.id, reason }, 'instance retired');
-        // What it is in the middle of may end well, but not hold on to it forever.
-        resident.idleTimer = setTimeout(() => this.#dismiss(resident), resident.route.limits.responseTimeoutMs);
-        if (lane.gate.waiting > 0) lane.gate.changed();
-      },
-      release: () => {
-        if (held === 'released') return;
-        if (held === 'request') resident.requests -= 1;
-        else resident.lasting -= 1;
-        held = 'released';
-        if (resident.gone) return;
-        lane.gate.freed();
-        if (resident.idle) this.#idle(lane, resident);
-      },
-    };
-  }
-
-  #admit(lane: Lane, instance: Instance): void {
-    if (this.#closed) {
-      this.#end(instance.id);
-      return;
-    }
-    if (this.#byId.has(instance.id)) return;
-    // Nobody may have waited for this thaw any more, so that its lane went, and another may have come since.
-    const home = this.#lanes.get(lane.route.deployment) ?? lane;
-    this.#lanes.set(lane.route.deployment, home);
-    const resident = new Resident(instance, lane.route);
-    home.stuck = false;
-    home.residents.add(resident);
-    this.#byId.set(instance.id, resident);
-    this.#parts.log.info({ app: lane.route.app, instance: instance.id, phases: instance.phases }, 'instance ready');
-    this.#idle(home, resident);
-    if (home !== lane) home.gate.changed();
-  }
-
-  #idle(lane: Lane, resident: Resident): void {
-    clearTimeout(resident.idleTimer);
-    if (resident.retired) {
-      this.#dismiss(resident);
-      return;
-    }
-    const wait = lane.draining ? 0 : lane.route.limits.idleMs;
-    resident.idleTimer = setTimeout(() => void this.#sleep(lane, resident), wait);
-  }
-
-  /** Ends an instance that was idle for long enough, unless it still has work or is used again meanwhile. */
-  async #sleep(lane: Lane, resident: Resident): Promise<void> {
-    const { uses } = resident;
+  #leaveAsleep(resident: Resident): void {
     const { id } = resident.instance;
-    const pending = await this.#parts.pending(id, AbortSignal.timeout(PENDING_TIMEOUT_MS)).catch((err: unknown) => {
-      this.#parts.log.warn({ instance: id, err }, 'instance does not say whether it has work');
-      return 0;
+    this.#background(id, async () => {
+      await resident.still();
+      if (resident.state === 'asleep') return;
+      await this.#parts.sleep(id).catch(() => this.#parts.end(id));
     });
-    if (resident.gone || resident.uses !== uses) return;
-    const now = this.#parts.now();
-    resident.pendingSince ??= now;
-    if (pending > 0 && now - resident.pendingSince < PENDING_LIMIT_MS) {
-      const again = Math.min(PENDING_AGAIN_MS, lane.route.limits.idleMs);
-      resident.idleTimer = setTimeout(() => void this.#sleep(lane, resident), again);
-      return;
-    }
-    this.#dismiss(resident);
   }
 
-  #dismiss(resident: Resident): void {
-    this.#evict(resident);
-    this.#end(resident.instance.id);
+  #end(resident: Resident): void {
+    const { id } = resident.instance;
+    this.#background(id, async () => {
+      await resident.still();
+      await this.#parts.end(id);
+    });
   }
 
-  #evict(resident: Resident): void {
-    resident.cut();
-    this.#byId.delete(resident.instance.id);
-    const lane = this.#lanes.get(resident.route.deployment);
-    if (lane === undefined) return;
-    lane.residents.delete(resident);
-    if (lane.gate.waiting > 0) lane.gate.changed();
-    this.#tidy(lane);
-  }
-
-  #tidy(lane: Lane): void {
-    if (lane.residents.size + lane.gate.waiting + lane.gate.starting > 0) return;
-    if (this.#lanes.get(lane.route.deployment) === lane) this.#lanes.delete(lane.route.deployment);
-  }
-
-  #end(id: string): void {
-    const ending = this.#parts
-      .end(id)
-      .catch((err: unknown) => this.#parts.log.error({ instance: id, err }, 'instance could not be ended'))
+  #background(instance: string, work: () => Promise<void>): void {
+    const ending = work()
+      .catch((err: unknown) => this.#parts.log.error({ instance, err }, 'instance could not be ended'))
       .finally(() => this.#ends.delete(ending));
     this.#ends.add(ending);
   }
-}
-
-function openCount(residents: Set<Resident>): number {
-  let open = 0;
-  for (const resident of residents) if (!resident.retired) open += 1;
-  return open;
 }

@@ -1,9 +1,9 @@
 import { type ClientRequest, type IncomingMessage, type InformationEvent, request } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { ThawError } from '../platform/errors.ts';
-import type { Route } from './parts.ts';
+import type { Lease } from './lease.ts';
+import type { Limits, Route } from './parts.ts';
 import type { Pool } from './pool.ts';
-import type { Lease } from './resident.ts';
 
 /*
  * From a request to the first byte of its answer: a place, a connection, the
@@ -21,7 +21,10 @@ const LOCAL_FAILURES = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 
 
 /** A request on its way to an instance. */
 export interface Call {
+  /** Where it goes first. */
   route: Route;
+  /** Where it goes when it is tried again: another deployment may have come in front meanwhile. */
+  routeNow(): Route;
   method: string;
   path: string;
   /** Flat list of names and values. */
@@ -44,6 +47,8 @@ export interface Call {
 
 /** The beginning of an instance's answer. The lease is the caller's to release. */
 export interface Reached {
+  /** Where the request went in the end. */
+  route: Route;
   lease: Lease;
   answer: IncomingMessage;
   /** Set when the instance switched protocols: the raw connection, and what came with the answer's head. */
@@ -63,16 +68,17 @@ type Attempt =
  *   before an answer; `timed_out` when none came in time; `cancelled` when the client left
  */
 export async function reach(pool: Pool, call: Call): Promise<Reached> {
-  const { app, limits } = call.route;
   let unreachable = 0;
   let fresh = false;
-  for (;;) {
-    const lease = pool.take(call.route) ?? (await pool.wait(call.route, call.signal()));
-    const outcome = await attempt(lease, call, fresh).catch((cause: unknown) => {
+  for (let { route } = call; ; route = call.routeNow()) {
+    const { app, limits } = route;
+    const lease = pool.take(route) ?? (await pool.wait(route, call.signal()).catch(unlessMoved(call, route)));
+    if (lease === undefined) continue;
+    const outcome = await attempt(lease, call, limits, fresh).catch((cause: unknown) => {
       lease.release();
       throw new ThawError('invalid_input', 'The request cannot be passed on.', { cause });
     });
-    if (outcome.kind === 'answered') return { lease, answer: outcome.answer, upgraded: outcome.upgraded };
+    if (outcome.kind === 'answered') return { route, lease, answer: outcome.answer, upgraded: outcome.upgraded };
     if (call.gone()) {
       lease.release();
       throw new ThawError('cancelled', 'The client left before the answer.');
@@ -106,8 +112,16 @@ export async function reach(pool: Pool, call: Call): Promise<Reached> {
   }
 }
 
+/** A wait that failed is begun anew when another deployment is in front by now: the one before may be gone. */
+function unlessMoved(call: Call, route: Route): (error: unknown) => undefined {
+  return (error) => {
+    if (call.gone() || call.routeNow().deployment === route.deployment) throw error;
+    return undefined;
+  };
+}
+
 /** One request to one instance, up to the head of its answer. Rejects only for what Node refuses to send. */
-function attempt(lease: Lease, call: Call, fresh: boolean): Promise<Attempt> {
+function attempt(lease: Lease, call: Call, limits: Limits, fresh: boolean): Promise<Attempt> {
   return new Promise((settle) => {
     const up = request({
       host: lease.instance.address,
@@ -134,7 +148,7 @@ function attempt(lease: Lease, call: Call, fresh: boolean): Promise<Attempt> {
         const stalled = call.sendBody !== undefined && !up.writableEnded && !up.writableNeedDrain;
         done({ kind: 'silent', stalled });
         up.destroy();
-      }, call.route.limits.responseTimeoutMs);
+      }, limits.responseTimeoutMs);
       if (call.sendBody !== undefined) call.sendBody(up, () => timer?.refresh());
     };
     up.once('socket', (socket) => {

@@ -7,10 +7,24 @@ export function closing(): ThawError {
   return new ThawError('unavailable', 'The server is shutting down.', { hint: 'Try again in a moment.' });
 }
 
-/** What someone is told whose wait for a place ended without one. */
-export function refusal(outcome: Exclude<Outcome<unknown>, { kind: 'admitted' }>, { app, limits }: Route): ThawError {
+/**
+ * What someone is told whose wait for a place ended without one.
+ *
+ * @param limited the project had as many instances as it may
+ */
+export function refusal(
+  outcome: Exclude<Outcome<unknown>, { kind: 'admitted' }>,
+  { app, limits, project }: Route,
+  limited: boolean,
+): ThawError {
   if (outcome.kind === 'failed') return outcome.error;
   if (outcome.kind === 'gone') return new ThawError('cancelled', 'The client left before its turn.');
+  if (limited && !(outcome.kind === 'late' && outcome.waking)) {
+    return new ThawError('no_room', `All instances that the project ${project} may have are taken.`, {
+      hint: 'Try again in a moment, or ask the operator for more.',
+      limit: 'instances',
+    });
+  }
   if (outcome.kind === 'full') {
     return new ThawError('no_room', `Too many requests wait for ${app}.`, { hint: 'Try again in a moment.' });
   }

@@ -1,40 +1,82 @@
 import { Agent } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { Instance, Route, Start } from './parts.ts';
+import type { Lasting } from './lasting.ts';
+import type { EdgeParts, Instance, Route } from './parts.ts';
 
 /** Free connections kept to one instance. */
 const FREE_CONNECTIONS = 64;
 
-/** One instance at the edge: its load, and the connections to it. */
+/**
+ * One instance at the edge: its load, the connections to it, and whether it sleeps.
+ *
+ *   awake ── sleep ──► falling ──► asleep ── wake ──► waking ──► awake
+ *
+ * Only an awake one takes requests. Where a step fails the instance is of no use
+ * any more; whoever took the step ends it.
+ */
 export class Resident {
-  readonly instance: Instance;
+  instance: Instance;
   readonly route: Route;
   /** Keeps connections to the instance's port; goes with the instance. */
   readonly agent = new Agent({ keepAlive: true, maxFreeSockets: FREE_CONNECTIONS });
-  /** Connections that the agent does not know of: upgraded ones. */
+  state: 'awake' | 'falling' | 'asleep' | 'waking' = 'awake';
+  /** Connections that the agent does not know of. */
   readonly #raw = new Set<Duplex>();
+  /** Connections that stay open for as long as they like: WebSockets, event streams. */
+  readonly #lasting = new Set<Lasting>();
+  /** Those of them whose clients left while it slept: it is told when it wakes up. */
+  readonly #left = new Set<Lasting>();
   /** Requests being answered. */
   requests = 0;
-  /** Connections that stay open for as long as they like: WebSockets, event streams. */
-  lasting = 0;
   /** Takes no more requests; ended as soon as it is idle. */
   retired = false;
   /** Its connections are closed and it is in no list any more. */
   gone = false;
   /** Counts uses: tells whether it was used since someone looked. */
   uses = 0;
-  /** Fires when it has been idle long enough. */
+  /** When it came or woke up, was last used, or bytes last moved on its lasting connections; on the edge's clock. */
+  movedAt: number;
+  /** Since when it has been in this edge's care; on the edge's clock. */
+  readonly since: number;
+  /** Fires when it has been idle long enough. None while it sleeps. */
   idleTimer: NodeJS.Timeout | undefined;
   /** Since when background work alone keeps it; on the edge's clock. */
   pendingSince: number | undefined;
+  /** Counts among the instances of its project. */
+  counted = false;
+  /** Asleep or nearly, and to be woken for requests that wait. */
+  claimed = false;
+  /** Asleep or nearly, and to be woken for a client that sent something. */
+  wanted = false;
+  #falling: Promise<void> | undefined;
+  #waking: Promise<void> | undefined;
+  readonly #ended = new AbortController();
 
-  constructor(instance: Instance, route: Route) {
+  constructor(instance: Instance, route: Route, now: number) {
     this.instance = instance;
     this.route = route;
+    this.movedAt = now;
+    this.since = now;
+  }
+
+  /** How many connections stay open. */
+  get lasting(): number {
+    return this.#lasting.size;
   }
 
   get idle(): boolean {
-    return this.requests + this.lasting === 0;
+    return this.requests + this.#lasting.size === 0;
+  }
+
+  /** Bytes are under way on a lasting connection that one side does not take yet. */
+  get owed(): boolean {
+    for (const one of this.#lasting) if (one.owed) return true;
+    return false;
+  }
+
+  /** Takes requests. */
+  get open(): boolean {
+    return !this.retired && this.state === 'awake';
   }
 
   /** Destroys `socket` when the instance goes. */
@@ -47,30 +89,63 @@ export class Resident {
     socket.once('close', () => this.#raw.delete(socket));
   }
 
+  /** A lasting connection came. */
+  join(lasting: Lasting): void {
+    if (this.gone) lasting.destroy();
+    else this.#lasting.add(lasting);
+  }
+
+  /** The client of a lasting connection left. */
+  part(lasting: Lasting): void {
+    if (this.#lasting.delete(lasting) && this.state !== 'awake' && !this.gone) this.#left.add(lasting);
+  }
+
+  /** Puts it to sleep; its lasting connections stay. Rejects with what `freeze` does. */
+  async sleep(freeze: EdgeParts['sleep']): Promise<void> {
+    this.state = 'falling';
+    for (const one of this.#lasting) one.hold();
+    // The kept connections would be dead weight in the snapshot, and dead when it has slept for long.
+    for (const sockets of Object.values(this.agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
+    this.#falling = freeze(this.instance.id);
+    await this.#falling;
+    this.#falling = undefined;
+    this.state = 'asleep';
+  }
+
+  /** Wakes it, once it sleeps; one wake for all who want it. Rejects with what `sleep` or `thaw` did. */
+  wake(thaw: EdgeParts['wake']): Promise<void> {
+    this.#waking ??= this.#wake(thaw).finally(() => {
+      this.#waking = undefined;
+    });
+    return this.#waking;
+  }
+
+  async #wake(thaw: EdgeParts['wake']): Promise<void> {
+    await this.#falling;
+    this.#ended.signal.throwIfAborted();
+    this.state = 'waking';
+    const instance = await thaw(this.instance.id, this.#ended.signal);
+    this.#ended.signal.throwIfAborted();
+    this.instance = { ...instance, resumed: true };
+    this.state = 'awake';
+    this.wanted = false;
+    for (const one of this.#lasting) one.go();
+    for (const one of this.#left) one.go();
+    this.#left.clear();
+  }
+
+  /** Waits until it is neither falling asleep nor waking. */
+  async still(): Promise<void> {
+    await Promise.allSettled([this.#falling, this.#waking]);
+  }
+
   /** Closes every connection to it: a VM that is gone sends no reset. */
   cut(): void {
     this.gone = true;
+    this.#ended.abort();
     clearTimeout(this.idleTimer);
     this.agent.destroy();
+    for (const one of [...this.#lasting, ...this.#left]) one.destroy();
     for (const socket of this.#raw) socket.destroy();
   }
-}
-
-/** One request's place on an instance. Give it back with `release`, always. */
-export interface Lease {
-  readonly instance: Instance;
-  readonly agent: Agent;
-  readonly start: Start;
-  /** When the place was there, on the edge's clock. */
-  readonly placed: number;
-  /** How long before that an instance was being thawed for it, in milliseconds; 0 for one that was running. */
-  readonly thawMs: number;
-  /** The request became a connection that stays; it no longer counts as a request once all instances are up. */
-  last(): void;
-  /** Destroys `socket` when the instance goes. */
-  hold(socket: Duplex): void;
-  /** The instance does not answer as it should: no more requests to it, and it ends once nothing uses it. */
-  retire(reason: string): void;
-  /** Gives the place back; once is enough, more does nothing. */
-  release(): void;
 }

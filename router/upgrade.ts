@@ -1,16 +1,11 @@
 import { type ClientRequest, type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { ThawError } from '../platform/errors.ts';
 import { type Carrier, type Exchange, edgeHeaders, relay } from './forward.ts';
 import { hasBody, toClient, toInstance } from './headers.ts';
+import { Joint } from './lasting.ts';
+import type { Lease } from './lease.ts';
 import { type Call, type Reached, reach } from './reach.ts';
-import type { Lease } from './resident.ts';
-
-/** Idle time after which the kernel asks whether the other side is still there. */
-const KEEPALIVE_MS = 60_000;
-/** Once one side has closed, the other may take this long to read what is left. */
-const CLOSING_MS = 10_000;
 
 /**
  * True for a request whose connection may become another protocol's. Not for
@@ -46,6 +41,7 @@ export async function upgrade(carrier: Carrier, exchange: Exchange, client: Sock
   client.read(0);
   const call: Call = {
     route,
+    routeNow: () => carrier.routeNow(exchange),
     method: req.method ?? 'GET',
     path: req.url ?? '/',
     headers: toInstance(req, requestId, req.headers.upgrade),
@@ -69,11 +65,12 @@ export async function upgrade(carrier: Carrier, exchange: Exchange, client: Sock
   if (reached.upgraded === undefined) {
     relay(carrier, exchange, reached);
   } else {
-    lease.last();
-    lease.hold(reached.upgraded.socket);
+    client.off('close', leave);
+    client.once('close', lease.release);
     exchange.res.detachSocket(client);
     client.write(switching(carrier, exchange, reached), 'latin1');
-    join(client, head, reached.upgraded.socket, reached.upgraded.head);
+    const { socket, head: fromInstance } = reached.upgraded;
+    lease.last(new Joint(client, socket as Socket, lease, { client: head, instance: fromInstance }));
   }
   return reached;
 }
@@ -85,27 +82,4 @@ function switching(carrier: Carrier, exchange: Exchange, { answer, lease }: Reac
   let text = `HTTP/1.1 101 ${answer.statusMessage || STATUS_CODES[101]}\r\n`;
   for (let at = 0; at < headers.length; at += 2) text += `${headers[at]}: ${headers[at + 1]}\r\n`;
   return `${text}\r\n`;
-}
-
-/** Joins two connections: what comes from one goes to the other, no faster than that takes it. */
-function join(client: Socket, fromClient: Buffer, instance: Duplex, fromInstance: Buffer): void {
-  if (fromInstance.length > 0) client.write(fromInstance);
-  if (fromClient.length > 0) instance.write(fromClient);
-  client.pipe(instance);
-  instance.pipe(client);
-  follow(client, instance as Socket);
-  follow(instance as Socket, client);
-}
-
-/** When `one` closes, so does `other`, after what is still to be sent. */
-function follow(one: Socket, other: Socket): void {
-  one.setNoDelay(true);
-  one.setTimeout(0);
-  one.setKeepAlive(true, KEEPALIVE_MS);
-  one.on('error', () => {}); // Its 'close' follows.
-  one.once('close', () => {
-    if (other.destroyed) return;
-    other.setTimeout(CLOSING_MS, () => other.destroy());
-    other.destroySoon();
-  });
 }

@@ -1,5 +1,5 @@
 import type { RunSpec } from '../../platform/control/contract.ts';
-import type { HostFacts } from '../../platform/host/contract.ts';
+import type { HostFacts, Shape } from '../../platform/host/contract.ts';
 import { PROGRAMS } from '../guest-places.ts';
 import { guestProgram } from '../guest-program.ts';
 import type { Preparation } from '../prepared.ts';
@@ -9,7 +9,7 @@ const PORT = 8080;
 /** Port on which the program that runs functions waits to be told which. Closed before the function is loaded. */
 export const LOAD_PORT = 8079;
 
-const SHAPE = { memoryMiB: 256, vcpus: 1 };
+const SHAPE: Shape = { memoryMiB: 256, vcpus: 1 };
 const SHIM = 'shim.mjs';
 const ARGV = [
   'node',
@@ -24,7 +24,8 @@ const ENV = {
   NODE_ENV: 'production',
   PORT: String(PORT),
   THAW_SOCKET: '/run/thaw/thaw.sock',
-  THAW_RESEED: '/usr/local/lib/thaw/reseed.node',
+  THAW_RENEWAL: '/usr/local/lib/thaw/renewal.node',
+  THAW_RENEWAL_PAGE: '/run/thaw/renewal',
 };
 /** Requests with which the program's own way of answering is compiled and loaded. */
 const REHEARSALS = 20;
@@ -35,8 +36,8 @@ const REHEARSALS = 20;
  * @param entry its bundle, relative to the tree's root, which is the working directory
  * @param name what its author calls it
  */
-export function functionRun(entry: string, name: string): RunSpec {
-  return { runtime: 'node', shape: SHAPE, argv: [...ARGV, entry, name], env: ENV, port: PORT };
+export function functionRun(entry: string, name: string, shape: Shape = SHAPE): RunSpec {
+  return { runtime: 'node', shape, argv: [...ARGV, entry, name], env: ENV, port: PORT };
 }
 
 /** What a function's run comes to in a VM in which the program runs already. */
@@ -50,12 +51,12 @@ export function loadOrder({ argv, env }: RunSpec): { entry: string; name: string
  *
  * @param accelerator what VMs run with: emulated ones start without compiled code
  */
-export async function runner(accelerator: HostFacts['accelerator']): Promise<Preparation> {
+export async function runner(accelerator: HostFacts['accelerator'], shape: Shape = SHAPE): Promise<Preparation> {
   const [node = '', ...rest] = ARGV;
   return {
     name: 'runner',
     runtime: 'node',
-    shape: SHAPE,
+    shape,
     files: [{ path: SHIM, content: await guestProgram('shim') }],
     process: {
       argv: [node, ...(accelerator === 'tcg' ? INTERPRETED : []), ...rest],

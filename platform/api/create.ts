@@ -18,6 +18,7 @@ import { hostRoutes } from './host.ts';
 import { instanceRoutes } from './instances.ts';
 import { keyRoutes } from './keys.ts';
 import { logRoutes } from './logs.ts';
+import { metricsRoutes } from './metrics.ts';
 import type { ApiParts } from './parts.ts';
 import { projectRoutes } from './projects.ts';
 import { releaseRoutes } from './releases.ts';
@@ -47,7 +48,7 @@ const RESOURCES = [
   hostRoutes,
 ];
 
-/** The HTTP API, without a listener: `/healthz`, `/v1/...` and, when handed in, `/git`. */
+/** The HTTP API, without a listener: `/healthz`, `/v1/...` and, when handed in, `/metrics` and `/git`. */
 export function createApi(parts: ApiParts): Api {
   const api = newApi();
   api.onError((error, c) => answerError(parts.log, error, c));
@@ -59,6 +60,7 @@ export function createApi(parts: ApiParts): Api {
   api.use('/v1/*', except([ENVIRONMENT_PATH, isUpload], limitBody(MAX_JSON_BYTES)));
 
   for (const routes of RESOURCES) api.route('/', routes(parts));
+  if (parts.metrics !== undefined) api.route('/', metricsRoutes(parts.control, parts.metrics));
   if (parts.git !== undefined) api.route('/git', parts.git);
 
   api.openAPIRegistry.registerComponent('securitySchemes', 'key', {

@@ -33,12 +33,16 @@ export function cronRoutes({ control, crons }: ApiParts): Api {
     .openapi(list, async (c) => {
       requireScope(c.var.principal, 'read');
       const app = await control.apps.get(c.req.valid('param').app, c.var.principal.project);
-      return c.json({ crons: await crons.list(app) }, 200);
+      const told = crons.upcoming(app.name).map(async ({ cron, next, running }) => {
+        const [lastRun = null] = await control.cronRuns.list(app.name, { cron: cron.name, limit: 1 });
+        return { ...cron, nextRun: next, running, lastRun };
+      });
+      return c.json({ crons: await Promise.all(told) }, 200);
     })
     .openapi(run, async (c) => {
       requireScope(c.var.principal, 'deploy');
       const { app: named, name } = c.req.valid('param');
       const app = await control.apps.get(named, c.var.principal.project);
-      return c.json({ run: await crons.run(app, name, c.req.raw.signal) }, 200);
+      return c.json({ run: await crons.run(app.name, name, c.req.raw.signal) }, 200);
     });
 }

@@ -1,7 +1,8 @@
 import type { Hono } from 'hono';
-import type { App, Control, CronSpec, Deployment, Principal, Release } from '../control/contract.ts';
+import type { App, Control, CronRun, CronSpec, Deployment, Principal, Release } from '../control/contract.ts';
 import type { Finding, Host } from '../host/contract.ts';
 import type { Log } from '../log.ts';
+import type { LogLine, LogQuery } from '../logs/contract.ts';
 
 /** An uploaded tree to build and release. */
 export interface DeployRequest {
@@ -21,37 +22,16 @@ export interface Deployed {
   url: string;
 }
 
-/** What became of one run of a cron. */
-export interface CronRun {
-  /** ISO 8601, as all moments. */
-  startedAt: string;
-  /** Null while it runs. */
-  endedAt: string | null;
-  /**
-   * `ok`: the app answered below 400; `failed`: it answered above, or not at all; `skipped`: the run before was not over;
-   * `missed`: the server was down.
-   */
-  outcome: 'running' | 'ok' | 'failed' | 'skipped' | 'missed';
-  /** HTTP status of the app's answer. */
-  status: number | null;
-  error: string | null;
-}
-
-/** A cron of what is in front of an app now. */
-export interface CronStatus extends CronSpec {
-  lastRun: CronRun | null;
-  nextRun: string | null;
-}
-
 /** The schedules of apps. */
 export interface Crons {
-  list(app: App): Promise<CronStatus[]>;
+  /** Those of what is in front of an app now, and when each comes next. */
+  upcoming(app: string): { cron: CronSpec; next: string | null; running: number }[];
   /**
    * Runs one now, beside its schedule, and waits for its end. A run that fails is a result and no error.
    *
-   * @throws ThawError `not_found` when the app has no cron of this name, `conflict` when it runs and may not overlap
+   * @throws ThawError `not_found`; `conflict` when it runs already and must not overlap
    */
-  run(app: App, name: string, signal: AbortSignal): Promise<CronRun>;
+  run(app: string, cron: string, signal: AbortSignal): Promise<CronRun>;
 }
 
 /** An install step that was frozen, for later builds to begin after it. */
@@ -75,20 +55,11 @@ export interface BuildCache {
 }
 
 export interface LogOptions {
+  query: LogQuery;
+  /** Most lines of the past: the newest ones. */
+  limit: number;
   /** Goes on with what is written from now on, until the signal fires. */
   follow: boolean;
-  /** Lines of the past to begin with. */
-  tail: number;
-}
-
-/** One line that the code of an app wrote. */
-export interface LogLine {
-  /** ISO 8601 with milliseconds. */
-  time: string;
-  instance: string;
-  deployment: string;
-  stream: 'stdout' | 'stderr';
-  line: string;
 }
 
 /** A VM that was thawed for a deployment and is running now. */
@@ -100,7 +71,7 @@ export interface Instance {
   address?: string;
   /** ISO 8601. */
   startedAt: string;
-  state: 'running';
+  state: 'running' | 'asleep';
   /** Requests in flight. */
   requests: number;
   /** Where the time of the thaw went, in milliseconds, in order. */
@@ -142,7 +113,7 @@ export interface ApiParts {
   buildCache: BuildCache;
   /** JSON schema of `thaw.toml`. */
   settingsSchema(): unknown;
-  /** What the code of an app wrote, oldest line first; ends when `signal` fires. */
+  /** The log of an app, oldest line first; ends when `signal` fires. */
   logs(app: App, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine>;
   /** What runs now, of every app. */
   instances(): Instance[];
@@ -150,6 +121,12 @@ export interface ApiParts {
   findings(signal: AbortSignal): Promise<Finding[]>;
   /** Lets go of what other rooms keep of an app that was just removed: repository, logs, instances. */
   forget?(app: App): Promise<void>;
+  /** What is measured, for Prometheus. */
+  metrics?: {
+    exposition(): Promise<{ type: string; text: string }>;
+    /** `loopback`: a program on this machine needs no key. */
+    openTo: 'key' | 'loopback';
+  };
   /** Git over HTTP, mounted at `/git`; checks keys by itself. */
   git?: Hono;
   /** Fires when the server closes: streams that are still going end then. */

@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { requireAppName, requireBranch, requireProjectName } from '../control/names.ts';
 import { ERROR_STATUS, type ErrorCode, ThawError } from '../errors.ts';
+import { LEVELS, STREAMS } from '../logs/contract.ts';
 
 /** A string that one of the control plane's checks lets pass; the check's own words say why it does not. */
 function checked(check: (text: string) => void) {
@@ -173,17 +174,27 @@ export const UsageShape = z
 
 export const CronRunShape = z
   .object({
+    id: z.string().openapi({ description: 'Also the id of its request, in logs.' }),
+    app: z.string(),
+    cron: z.string(),
+    deployment: z.string(),
+    trigger: z.enum(['schedule', 'manual']),
+    outcome: z.enum(['running', 'ok', 'failed', 'interrupted', 'missed']),
+    dueAt: Moment,
     startedAt: Moment,
-    endedAt: Moment.nullable().openapi({ description: 'Null while it runs.' }),
-    outcome: z.enum(['running', 'ok', 'failed', 'skipped', 'missed']),
+    endedAt: Moment.nullable(),
     status: z.number().int().nullable().openapi({ description: 'HTTP status of the app’s answer.' }),
+    ms: z.number().nullable(),
     error: z.string().nullable(),
+    skipped: z.number().int().openapi({ description: 'Due while it ran, and not begun.' }),
+    missed: z.number().int().openapi({ description: 'Due while no server ran, in a row.' }),
   })
   .openapi('CronRun');
 
 export const CronStatusShape = CronShape.extend({
-  lastRun: CronRunShape.nullable(),
   nextRun: Moment.nullable(),
+  running: z.number().int().openapi({ description: 'Runs that are not over.' }),
+  lastRun: CronRunShape.nullable(),
 }).openapi('CronStatus');
 
 export const CachedInstallShape = z
@@ -204,20 +215,39 @@ export const InstanceShape = z
     deployment: z.string(),
     address: z.string().optional().openapi({ description: 'Told to admin keys alone.' }),
     startedAt: Moment,
-    state: z.literal('running'),
+    state: z.enum(['running', 'asleep']),
     requests: z.number().int().openapi({ description: 'In flight.' }),
     phases: z.record(z.string(), z.number()).openapi({ description: 'Milliseconds of the thaw, in order.' }),
   })
   .openapi('Instance');
 
+export const StreamName = z.enum(STREAMS);
+export const LevelName = z.enum(LEVELS);
+
 export const LogLineShape = z
   .union([
     z.object({
       time: Moment,
-      instance: z.string(),
+      instance: z.string().nullable().openapi({ description: 'Null for a request that no instance answered.' }),
       deployment: z.string(),
-      stream: z.enum(['stdout', 'stderr']),
+      stream: StreamName,
+      level: LevelName,
+      requestId: z.string().optional(),
       line: z.string(),
+      request: z
+        .object({
+          method: z.string(),
+          path: z.string().openapi({ description: 'Without the query.' }),
+          status: z.number().int(),
+          ms: z.number().openapi({ description: 'From its head to the end of its answer.' }),
+          bytes: z.number().int().openapi({ description: 'Sent to the client, heads included.' }),
+          start: z.enum(['cold', 'resumed', 'warm']).optional(),
+          code: z.string().optional().openapi({ description: 'What went wrong, where no instance answered.' }),
+          cut: z.literal(true).optional().openapi({ description: 'The answer did not come to its end.' }),
+          traceparent: z.string().optional(),
+        })
+        .optional()
+        .openapi({ description: 'Set for the stream `request`.' }),
     }),
     ErrorShape,
   ])

@@ -20,6 +20,20 @@ export function duration(milliseconds: number): string {
   return milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
 }
 
+const UNITS: Record<string, number> = { s: 1000, min: 60_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/**
+ * A moment as people write it: `90s`, `15m`, `2h`, `3d` before `now`, or ISO 8601
+ * such as `2026-01-02T03:04:05Z`; without a zone it is the reader's.
+ */
+export function moment(text: string, now: Date): Date | undefined {
+  const [, count, unit = ''] = /^(\d{1,6})(s|min|m|h|d)$/.exec(text) ?? [];
+  if (count !== undefined) return new Date(now.getTime() - Number(count) * (UNITS[unit] ?? 0));
+  // A date alone would be midnight in UTC; people mean their own.
+  const at = /^\d{4}-\d\d-\d\d$/.test(text) ? new Date(`${text}T00:00`) : new Date(text);
+  return /^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(at.getTime()) ? at : undefined;
+}
+
 /** The time of day, in the reader's zone: `14:03:59.120`. */
 export function clock(moment: string): string {
   const at = new Date(moment);

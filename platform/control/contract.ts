@@ -79,6 +79,8 @@ export interface RunSpec {
   port: number;
   /** Path that answers below 500 as soon as the app is ready; default `/`. */
   health?: string;
+  /** Command that runs once, in a VM of its own, before the deployment is released. */
+  release?: string;
   /** Default: the public internet. */
   egress?: Egress;
   /** Share of CPU cores; default: as many as the shape has. */
@@ -98,6 +100,51 @@ export interface CronSpec {
   method: 'GET' | 'POST';
   /** What happens when the one before still runs. */
   overlap: 'skip' | 'allow';
+}
+
+/** `interrupted`: the server ended meanwhile. `missed`: it never began, because no server ran. */
+export type CronOutcome = 'running' | 'ok' | 'failed' | 'interrupted' | 'missed';
+
+/** One run of a cron, or several that were missed in a row. */
+export interface CronRun {
+  /** `c` and 15 lower-case letters or digits; also the id of its request, in logs. */
+  id: string;
+  app: string;
+  cron: string;
+  deployment: string;
+  trigger: 'schedule' | 'manual';
+  outcome: CronOutcome;
+  /** When it was to begin; of missed ones the first. */
+  dueAt: string;
+  /** When it began; of missed ones when that was noticed. */
+  startedAt: string;
+  endedAt: string | null;
+  /** HTTP status of the answer. */
+  status: number | null;
+  ms: number | null;
+  /** Why it is not `ok`, as told to the app's author. */
+  error: string | null;
+  /** Runs that were due meanwhile and did not begin, because this one was not over. */
+  skipped: number;
+  /** How many were missed; counting ends at some thousand. */
+  missed: number;
+}
+
+/** What is kept of the runs of crons: the newest ones of each. */
+export interface CronRuns {
+  /** @throws ThawError `not_found` when there is no such app */
+  begin(run: Pick<CronRun, 'app' | 'cron' | 'deployment' | 'trigger' | 'dueAt'>): Promise<CronRun>;
+  end(
+    id: string,
+    how: Pick<CronRun, 'status' | 'ms' | 'error' | 'skipped'> & { outcome: 'ok' | 'failed' | 'interrupted' },
+  ): Promise<CronRun>;
+  missed(run: Pick<CronRun, 'app' | 'cron' | 'deployment' | 'dueAt' | 'missed' | 'error'>): Promise<CronRun>;
+  /** The newest one of each cron of each app. */
+  latest(): Promise<CronRun[]>;
+  /** Newest first. */
+  list(app: string, options: { cron?: string; limit: number }): Promise<CronRun[]>;
+  /** Marks what was still running when the server ended. */
+  interruptRunning(): Promise<number>;
 }
 
 /** How a deployment is run, as its author wrote it; absent = the operator's default. */
@@ -324,6 +371,9 @@ export interface Control extends AsyncDisposable {
     /** @throws ThawError `not_found` */
     remove(app: string, host: string): Promise<void>;
   };
+  cronRuns: CronRuns;
+  /** The crons of what is in front of each app, and since when it is; apps without any are left out. */
+  scheduled(): Promise<{ app: string; deployment: string; since: string; crons: CronSpec[] }[]>;
   /** Every label that answers now, for the edge's table: read at the start, then after each change. */
   routes(): Promise<RouteEntry[]>;
   /** Calls back after each committed change of the routes or of a project's limits. Returns the unsubscriber. */

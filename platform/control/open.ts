@@ -7,6 +7,7 @@ import { createApps } from './apps.ts';
 import { openArtifacts } from './artifacts.ts';
 import { createBuilds } from './builds.ts';
 import type { Control } from './contract.ts';
+import { createCronRuns } from './cron-runs.ts';
 import { claimDataDirectory } from './db/claim.ts';
 import { openDatabase } from './db/open.ts';
 import { createDeployments } from './deployments.ts';
@@ -19,6 +20,7 @@ import type { ControlParts } from './parts.ts';
 import { createProjects, ensureDefaultProject } from './projects.ts';
 import { createReleases } from './releases.ts';
 import { createRouteChanges, readRoutes } from './routes.ts';
+import { readScheduled } from './scheduled.ts';
 import { createSeal } from './sealed.ts';
 
 export interface ControlOptions {
@@ -77,6 +79,8 @@ export async function openControl(options: ControlOptions): Promise<Control> {
     releases: createReleases(parts),
     environment: createEnvironment(parts),
     domains: createDomains(parts, options.domain ?? 'localhost'),
+    cronRuns: createCronRuns(parts),
+    scheduled: () => readScheduled(db),
     routes: () => readRoutes(db),
     onRoutesChanged,
     artifacts,

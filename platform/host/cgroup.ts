@@ -57,7 +57,7 @@ export class Cgroups implements AsyncDisposable {
     return cgroups;
   }
 
-  /** Makes the cgroup of a VM. @returns the `cgroup.procs` files to join */
+  /** Makes the cgroup of a VM. @returns the `cgroup.procs` files for `joinCgroups` */
   async create(vm: string, limits: Limits): Promise<string[]> {
     const quota = Math.max(1000, Math.round(limits.cpus * PERIOD_US));
     const values: [string, string][] =
@@ -103,6 +103,16 @@ export class Cgroups implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#parents.map((parent) => rmdir(parent).catch(() => {})));
   }
+}
+
+/**
+ * Moves a process with its threads into cgroups. The kernel lets running readers of its lock finish first, which takes
+ * 5 to 15 ms of waiting and no work.
+ *
+ * @param procs what `Cgroups.create` returned
+ */
+export async function joinCgroups(procs: string[], pid: number): Promise<void> {
+  await Promise.all(procs.map((file) => writeFile(file, String(pid))));
 }
 
 /** A cgroup stays busy for a moment after its last process was reaped. */

@@ -6,7 +6,7 @@
  */
 
 /** Images a VM can start from. */
-export type RuntimeName = 'base' | 'node' | 'builder';
+export type RuntimeName = 'base' | 'node' | 'python' | 'builder';
 
 /** What a VM may reach. Private ranges, other guests, the host and the metadata address are closed in every mode. */
 export type Egress =
@@ -35,9 +35,11 @@ export interface Template {
   sizeBytes: number;
   /** ISO 8601. */
   createdAt: string;
+  /** ISO 8601: when a VM was last thawed from it, or it was made. */
+  usedAt: string;
 }
 
-/** A running VM. */
+/** A running VM, or one that sleeps. */
 export interface Vm {
   /** `i` and 12 letters or digits, no hyphen. */
   id: string;
@@ -48,8 +50,10 @@ export interface Vm {
   labels: Record<string, string>;
   /** ISO 8601. */
   startedAt: string;
-  /** Where the time of the thaw went, in milliseconds, in order. */
+  /** Where the time of the last thaw went, in milliseconds, in order. */
   phases: Record<string, number>;
+  /** True while it is frozen into its own snapshot: no process, no memory, only files and its address. */
+  asleep: boolean;
 }
 
 export interface ThawRequest {
@@ -165,6 +169,22 @@ export interface Host extends AsyncDisposable {
 
   /** Freezes a VM thawed with `memory: 'own'` into a new template. The VM is gone afterwards, also on failure. */
   freeze(vm: string, request: FreezeRequest, signal?: AbortSignal): Promise<Template>;
+
+  /**
+   * Freezes a VM (`memory: 'own'`) into its own snapshot. It keeps its id, address and files, and loses its process. TCP
+   * connections between it and this host stay open; what the host sends meanwhile is not lost, only late. Putting one to
+   * sleep that sleeps is no error.
+   *
+   * @throws ThawError `conflict` for a VM without memory of its own, `not_found`; when it fails otherwise the VM has ended
+   */
+  sleep(vm: string, signal?: AbortSignal): Promise<void>;
+  /**
+   * Thaws a VM that sleeps: the same one, with its processes, files, connections, host name and ids, but with the time
+   * and entropy of now. Waking one that runs is no error. A snapshot is used once.
+   *
+   * @throws ThawError as `thaw` does; the VM has ended then, unless the code is `no_room` or `cancelled`
+   */
+  wake(vm: string, signal?: AbortSignal): Promise<Vm>;
 
   /** Copies a running VM (`memory: 'own'`): it stops for the copy and goes on; the copy is thawed as a new VM. */
   fork(vm: string, labels: Record<string, string>, signal?: AbortSignal): Promise<Vm>;

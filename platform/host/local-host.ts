@@ -5,6 +5,7 @@ import { ThawError, toThawError } from '../errors.ts';
 import { Broadcast } from './broadcast.ts';
 import { unlessCancelled } from './cancelled.ts';
 import type {
+  EndReason,
   ExecEvent,
   ExecRequest,
   FreezeRequest,
@@ -30,7 +31,9 @@ import { Turns } from './turns.ts';
 import { placeClone } from './vms/clone.ts';
 import { freezeInto } from './vms/freeze.ts';
 import type { RunningVm } from './vms/running.ts';
+import type { SleepingVm } from './vms/sleeping.ts';
 import { startVm } from './vms/start.ts';
+import { wakeVm } from './vms/wake.ts';
 
 /** Thaws under way at once, for each processor: a thaw waits for its files and its VMM half of the time. */
 const THAWS_PER_PROCESSOR = 2;
@@ -41,6 +44,7 @@ export interface LocalHostParts extends RuntimeTemplateParts {
   catalogue: TemplateCatalogue;
   acceleratorReason: string;
   adopted: RunningVm[];
+  sleeping: SleepingVm[];
   /** Closes what the host stands on, after every VM has ended. */
   resources: AsyncDisposableStack;
 }
@@ -49,6 +53,9 @@ export interface LocalHostParts extends RuntimeTemplateParts {
 export class LocalHost implements Host {
   readonly #parts: LocalHostParts;
   readonly #vms = new Map<string, RunningVm>();
+  readonly #sleeping = new Map<string, SleepingVm>();
+  /** VMs that are on their way into or out of sleep. */
+  readonly #turning = new Map<string, Promise<unknown>>();
   readonly #events = new Broadcast<HostEvent>();
   readonly #booting = new Map<string, Promise<Template>>();
   readonly #turns = new Turns(availableParallelism() * THAWS_PER_PROCESSOR);
@@ -57,6 +64,7 @@ export class LocalHost implements Host {
   constructor(parts: LocalHostParts) {
     this.#parts = parts;
     for (const vm of parts.adopted) this.#keep(vm);
+    for (const vm of parts.sleeping) this.#sleeping.set(vm.record.id, vm);
   }
 
   async facts(): Promise<HostFacts> {
@@ -94,12 +102,14 @@ export class LocalHost implements Host {
   }
 
   async thaw(request: ThawRequest, signal?: AbortSignal): Promise<Vm> {
-    const { catalogue, overlays, store, vmm } = this.#parts;
+    const { catalogue, overlays, store, templates, vmm } = this.#parts;
     using _turn = await this.#turns.enter(signal);
     this.#mustBeOpen();
     const template = catalogue.usable(request.template);
     const disks = catalogue.disks(template);
     const { manifest } = template;
+    // Lost only for what asks how old its use is.
+    void (store.get(manifest.id) ? store : templates).touch(template).catch(() => {});
     const vm = await startVm(
       this.#parts,
       {
@@ -133,6 +143,34 @@ export class LocalHost implements Host {
     const { dependsOn, diskBytes } = catalogue.usable(vm.record.template).manifest;
     const about = { labels: request.labels, dependsOn, diskBytes };
     return describeTemplate(await freezeInto(request.shared ? store : templates, vm, about, signal));
+  }
+
+  sleep(id: string, signal?: AbortSignal): Promise<void> {
+    return this.#turn(id, async () => {
+      if (this.#sleeping.has(id)) return;
+      const vm = this.#vm(id);
+      if (vm.record.memory !== 'own') {
+        throw new ThawError('conflict', 'Only a VM with memory of its own can sleep.', {
+          hint: 'Thaw it with memory "own".',
+        });
+      }
+      this.#sleeping.set(id, await vm.sleep(signal));
+    });
+  }
+
+  wake(id: string, signal?: AbortSignal): Promise<Vm> {
+    return this.#turn(id, async () => {
+      const asleep = this.#sleeping.get(id);
+      if (asleep === undefined) return this.#vm(id).describe();
+      using _turn = await this.#turns.enter(signal);
+      this.#mustBeOpen();
+      const { vm, failure } = await wakeVm(this.#parts, asleep, this.#parts.catalogue, signal);
+      if (failure !== undefined && asleep.record.asleepSince !== undefined) throw failure;
+      this.#sleeping.delete(id);
+      if (vm !== undefined) return this.#keep(vm).describe();
+      this.#publishEnd(asleep, await asleep.end('crashed'));
+      throw failure;
+    });
   }
 
   async fork(id: string, labels: Record<string, string>, signal?: AbortSignal): Promise<Vm> {
@@ -184,15 +222,20 @@ export class LocalHost implements Host {
   }
 
   async end(id: string): Promise<void> {
+    await this.#turning.get(id)?.catch(() => {});
     await this.#vms.get(id)?.end('ended');
+    const asleep = this.#sleeping.get(id);
+    if (asleep === undefined) return;
+    this.#sleeping.delete(id);
+    this.#publishEnd(asleep, await asleep.end('ended'));
   }
 
   get(id: string): Vm | undefined {
-    return this.#vms.get(id)?.describe();
+    return (this.#vms.get(id) ?? this.#sleeping.get(id))?.describe();
   }
 
   list(): Vm[] {
-    return [...this.#vms.values()].map((vm) => vm.describe());
+    return [...this.#vms.values(), ...this.#sleeping.values()].map((vm) => vm.describe());
   }
 
   async templates(): Promise<Template[]> {
@@ -238,6 +281,7 @@ export class LocalHost implements Host {
   /** Ends every VM, then frees slots, cgroups and gateway. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
+    await Promise.allSettled(this.#turning.values());
     await Promise.all([...this.#vms.values()].map((vm) => vm.end('host')));
     await this.#parts.resources.disposeAsync();
   }
@@ -248,18 +292,34 @@ export class LocalHost implements Host {
 
   #vm(id: string): RunningVm {
     const vm = this.#vms.get(id);
-    if (!vm) throw new ThawError('not_found', 'There is no such VM.', { hint: 'It may have ended.' });
-    return vm;
+    if (vm) return vm;
+    if (this.#sleeping.has(id)) throw new ThawError('conflict', 'The VM sleeps.', { hint: 'Wake it first.' });
+    throw new ThawError('not_found', 'There is no such VM.', { hint: 'It may have ended.' });
+  }
+
+  /** One change between waking and sleeping after the other, for each VM. */
+  async #turn<T>(id: string, work: () => Promise<T>): Promise<T> {
+    const turning = (this.#turning.get(id) ?? Promise.resolve()).catch(() => {}).then(work);
+    this.#turning.set(id, turning);
+    try {
+      return await turning;
+    } finally {
+      if (this.#turning.get(id) === turning) this.#turning.delete(id);
+    }
+  }
+
+  #publishEnd({ record }: { record: { id: string; labels: Record<string, string> } }, reason: EndReason): void {
+    this.#events.publish({ kind: 'ended', vm: record.id, labels: record.labels, reason });
+    const level = reason === 'crashed' || reason === 'oom' ? 'warn' : 'debug';
+    this.#parts.log[level]({ vm: record.id, reason }, 'VM ended');
   }
 
   #keep(vm: RunningVm): RunningVm {
-    const { id, labels } = vm.record;
+    const { id } = vm.record;
     this.#vms.set(id, vm);
     void vm.ended.then((reason) => {
       this.#vms.delete(id);
-      this.#events.publish({ kind: 'ended', vm: id, labels, reason });
-      const level = reason === 'crashed' || reason === 'oom' ? 'warn' : 'debug';
-      this.#parts.log[level]({ vm: id, reason }, 'VM ended');
+      if (reason !== 'asleep') this.#publishEnd(vm, reason);
     });
     if (this.#closed) void vm.end('host');
     return vm;

@@ -43,12 +43,25 @@ export async function openHost(parts: HostParts): Promise<Host> {
     }),
   );
   const directory = join(data, 'vms');
-  const adopted = await reconcile({ vmm, slots, cgroups, egress: gateway, serverId, directory, log });
+  const { adopted, sleeping } = await reconcile({ vmm, slots, cgroups, egress: gateway, serverId, directory, log });
   await slots.fill();
   const catalogue = new TemplateCatalogue([templates, store], vmm.identity, imageSet);
   await removeOutdated(store, catalogue, log);
   return new LocalHost({
-    ...{ vmm, imageSet, slots, cgroups, egress: gateway, serverId, directory, log, adopted, store, templates },
+    ...{
+      vmm,
+      imageSet,
+      slots,
+      cgroups,
+      egress: gateway,
+      serverId,
+      directory,
+      log,
+      adopted,
+      sleeping,
+      store,
+      templates,
+    },
     overlays: new Overlays(join(data, 'templates', '.empty')),
     catalogue,
     acceleratorReason: parts.acceleratorReason,

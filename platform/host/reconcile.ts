@@ -7,6 +7,7 @@ import type { Machine, MachineRecord, Vmm } from './vmm/contract.ts';
 import { killRecorded } from './vmm/process.ts';
 import { readRecord } from './vms/record.ts';
 import { type EgressTable, RunningVm } from './vms/running.ts';
+import { hostBoot, SleepingVm } from './vms/sleeping.ts';
 import { machineName } from './vms/start.ts';
 
 /** A VMM that says nothing for this long is stuck, and ended. */
@@ -24,19 +25,28 @@ export interface ReconcileParts {
 
 /**
  * What an earlier server of this data directory left: VMs that still answer and
- * had their identity are taken back, every other process of ours is ended, and
- * slots, cgroups and files that belong to nothing are freed.
+ * had their identity are taken back, those that slept sleep on, every other process
+ * of ours is ended, and slots, cgroups and files that belong to nothing are freed.
  */
-export async function reconcile(parts: ReconcileParts): Promise<RunningVm[]> {
+export async function reconcile(parts: ReconcileParts): Promise<{ adopted: RunningVm[]; sleeping: SleepingVm[] }> {
   const { vmm, slots, cgroups, egress, directory, log } = parts;
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const prefix = machineName(parts.serverId, '');
   const processes = await vmm.find(prefix);
   const adopted: RunningVm[] = [];
+  const sleeping: SleepingVm[] = [];
+  const boot = await hostBoot();
   for (const id of await readdir(directory)) {
     const own = join(directory, id);
     const record = await readRecord(own);
     const process = processes.get(prefix + id);
+    if (record?.asleepSince?.hostBoot === boot) {
+      // Its process, if it is still there, stands still since the snapshot was taken, and is ended with the others.
+      sleeping.push(
+        new SleepingVm(record, { directory: own, slot: slots.adopt(record.slot.kind, record.slot.index), slots }),
+      );
+      continue;
+    }
     const machine = record?.ready && process ? await takeBack(vmm, own, process, record.paused) : undefined;
     if (record && machine) {
       processes.delete(prefix + id);
@@ -46,15 +56,20 @@ export async function reconcile(parts: ReconcileParts): Promise<RunningVm[]> {
     }
   }
   for (const process of processes.values()) await killRecorded(process);
-  const kept = new Set(adopted.map((vm) => vm.record.id));
+  const running = new Set(adopted.map((vm) => vm.record.id));
+  const kept = new Set(sleeping.map((vm) => vm.record.id));
   for (const id of await readdir(directory)) {
-    if (kept.has(id)) continue;
+    if (running.has(id)) continue;
     await cgroups.remove(id);
+    if (kept.has(id)) continue;
     await rm(join(directory, id), { recursive: true, force: true });
   }
-  await slots.recover(adopted.map(({ slot }) => slot));
-  log.info({ takenBack: adopted.length, ended: processes.size }, 'looked after the VMs of the server before');
-  return adopted;
+  await slots.recover([...adopted, ...sleeping].map(({ slot }) => slot));
+  log.info(
+    { takenBack: adopted.length, asleep: sleeping.length, ended: processes.size },
+    'looked after the VMs of the server before',
+  );
+  return { adopted, sleeping };
 }
 
 /** The machine, if it still answers. One that a fork had stopped when the server ended goes on. */

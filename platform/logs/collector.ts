@@ -1,5 +1,6 @@
 import type { GuestLogLine, Host } from '../host/contract.ts';
 import type { Log } from '../log.ts';
+import { describeLine } from './guess.ts';
 import type { LogStore } from './store.ts';
 
 /** Collection begins this long after a thaw: until then the guest's processor belongs to the first request. */
@@ -37,12 +38,12 @@ export class LogCollector implements AsyncDisposable {
     this.#log = log;
   }
 
-  /** Begins to collect, in a moment. */
-  begin(vm: CollectedVm): void {
+  /** Begins to collect, in a moment. @param after number of the last line that was taken already */
+  begin(vm: CollectedVm, after = 0): void {
     const stop = new AbortController();
     const collection: Collection = {
       vm,
-      after: 0,
+      after,
       stop,
       running: Promise.resolve(),
       timer: setTimeout(() => {
@@ -54,13 +55,14 @@ export class LogCollector implements AsyncDisposable {
     this.#collections.set(vm.id, collection);
   }
 
-  /** Takes the last lines of a VM that is about to be ended, and stops. */
-  async finish(vm: string): Promise<void> {
+  /** Takes the last lines of a VM that is about to end or to sleep, and stops. Returns the number of the last one. */
+  async finish(vm: string): Promise<number> {
     const collection = this.#forget(vm);
-    if (!collection) return;
+    if (!collection) return 0;
     collection.stop.abort();
     await collection.running;
     await this.#collect(collection, false, AbortSignal.timeout(LAST_LINES_LIMIT_MS)).catch(() => {});
+    return collection.after;
   }
 
   /** Stops for a VM that is gone. */
@@ -91,6 +93,7 @@ export class LogCollector implements AsyncDisposable {
         instance: vm.id,
         deployment: vm.deployment,
         stream,
+        ...describeLine(stream, line),
         line,
       }));
       group = [];

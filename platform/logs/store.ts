@@ -1,74 +1,65 @@
-import { mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import type { LogLine, LogQuery } from './contract.ts';
+import { matcherOf } from './query.ts';
+import { search } from './search.ts';
+import { Segments } from './segments.ts';
+import { store } from './stored.ts';
 
-/** One line that the code of an app wrote. */
-export interface LogLine {
-  /** ISO 8601 with milliseconds. */
-  time: string;
-  instance: string;
-  deployment: string;
-  stream: 'stdout' | 'stderr';
-  line: string;
-}
-
-/** A log is this many files; the oldest goes when a new one begins, so the bound holds within one file's size. */
-const SEGMENTS = 4;
 /** Lines that a reader may be behind; of more it loses the oldest. */
 const MOST_BEHIND = 10_000;
+/** More than this part of a file is written in several steps, so that a log stays within its bound. */
+const PART_OF_FILE = 1 / 4;
 
 type Listener = (lines: LogLine[]) => void;
 
-/**
- * What the code of each app wrote, on disk, bounded:
- *
- *   <directory>/<app id>/<number>.ndjson     one JSON object a line, numbers grow
- */
+/** The logs of all apps, on disk, bounded; to be searched and followed. */
 export class LogStore {
-  readonly #directory: string;
-  readonly #segmentBytes: number;
+  readonly #segments: Segments;
   readonly #queues = new Map<string, Promise<void>>();
   readonly #listeners = new Map<string, Set<Listener>>();
-  /** Apps whose newest file ends with a whole line. */
-  readonly #whole = new Set<string>();
+  /** Apps that are gone. Their ids never come back; their last lines may come late. */
+  readonly #removed = new Set<string>();
 
   /** @param bytes most bytes kept for one app */
   constructor(directory: string, bytes: number) {
-    this.#directory = directory;
-    this.#segmentBytes = Math.max(4096, Math.floor(bytes / SEGMENTS));
+    this.#segments = new Segments(directory, bytes);
   }
 
   /** Adds lines of an app, in the order of the calls. */
   append(app: string, lines: LogLine[]): Promise<void> {
     if (lines.length === 0) return Promise.resolve();
     return this.#inTurn(app, async () => {
-      await this.#write(app, lines);
+      if (this.#removed.has(app)) return;
+      for (const text of pieces(lines, this.#segments.segmentBytes * PART_OF_FILE))
+        await this.#segments.append(app, text);
       for (const listener of this.#listeners.get(app) ?? []) listener(lines);
     });
   }
 
-  /** The last `count` lines of an app, oldest first. */
-  tail(app: string, count: number): Promise<LogLine[]> {
-    return this.#inTurn(app, () => this.#read(app, count));
+  /** The newest `limit` lines of an app that match, oldest first. */
+  async read(app: string, query: LogQuery, limit: number): Promise<LogLine[]> {
+    return search(await this.#inTurn(app, () => this.#segments.extents(app)), query, limit);
   }
 
-  /** The last `count` lines, then what is added, until `signal` fires. */
-  async *follow(app: string, count: number, signal: AbortSignal): AsyncIterable<LogLine> {
+  /** What `read` tells, then what is added and matches, until `signal` fires. */
+  async *follow(app: string, query: LogQuery, limit: number, signal: AbortSignal): AsyncIterable<LogLine> {
+    const { matches } = matcherOf(query);
     const queue: LogLine[] = [];
     let wake = () => {};
     const listener = (lines: LogLine[]) => {
-      queue.push(...lines);
+      for (const line of lines) if (matches(line)) queue.push(line);
       queue.splice(0, Math.max(0, queue.length - MOST_BEHIND));
       wake();
     };
     const onAbort = () => wake();
     signal.addEventListener('abort', onAbort);
     try {
-      // Nothing is written between the reading and the listening: each line comes once.
-      yield* await this.#inTurn(app, async () => {
-        const past = await this.#read(app, count);
+      // Nothing is written between the looking and the listening: each line comes once.
+      const past = await this.#inTurn(app, async () => {
+        const extents = await this.#segments.extents(app);
         this.#listen(app, listener);
-        return past;
+        return extents;
       });
+      yield* await search(past, query, limit);
       while (!signal.aborted) {
         while (queue.length > 0 && !signal.aborted) yield queue.shift() as LogLine;
         if (signal.aborted) return;
@@ -82,11 +73,11 @@ export class LogStore {
     }
   }
 
-  /** Removes all lines of an app. */
+  /** Removes all lines of an app, for good. */
   remove(app: string): Promise<void> {
     return this.#inTurn(app, () => {
-      this.#whole.delete(app);
-      return rm(join(this.#directory, app), { recursive: true, force: true });
+      this.#removed.add(app);
+      return this.#segments.remove(app);
     });
   }
 
@@ -115,59 +106,22 @@ export class LogStore {
     listeners?.delete(listener);
     if (listeners?.size === 0) this.#listeners.delete(app);
   }
-
-  async #read(app: string, count: number): Promise<LogLine[]> {
-    const found: LogLine[][] = [];
-    let missing = count;
-    for (const number of (await this.#segments(app)).reverse()) {
-      if (missing <= 0) break;
-      const text = await readFile(this.#file(app, number), 'utf8').catch(() => '');
-      const lines = text.split('\n').flatMap(parseLine).slice(-missing);
-      missing -= lines.length;
-      found.unshift(lines);
-    }
-    return found.flat();
-  }
-
-  async #write(app: string, lines: LogLine[]): Promise<void> {
-    const numbers = await this.#segments(app);
-    let current = numbers.at(-1) ?? 0;
-    if (numbers.length === 0) await mkdir(join(this.#directory, app), { recursive: true, mode: 0o700 });
-    const size = await stat(this.#file(app, current)).then(
-      (found) => found.size,
-      () => 0,
-    );
-    if (size >= this.#segmentBytes) {
-      current += 1;
-      for (const old of numbers.slice(0, Math.max(0, numbers.length - SEGMENTS + 1)))
-        await rm(this.#file(app, old), { force: true });
-    }
-    await using file = await open(this.#file(app, current), 'a', 0o600);
-    // What an earlier server was killed in the middle of must not swallow the line after it.
-    const begin = this.#whole.has(app) ? '' : '\n';
-    await file.writeFile(`${begin}${lines.map((line) => JSON.stringify(line)).join('\n')}\n`);
-    this.#whole.add(app);
-  }
-
-  async #segments(app: string): Promise<number[]> {
-    const names = await readdir(join(this.#directory, app)).catch(() => []);
-    return names
-      .map((name) => Number.parseInt(name, 10))
-      .filter(Number.isSafeInteger)
-      .sort((a, b) => a - b);
-  }
-
-  #file(app: string, number: number): string {
-    return join(this.#directory, app, `${number}.ndjson`);
-  }
 }
 
-/** A line cut short by a crash is left out. */
-function parseLine(text: string): LogLine[] {
-  if (text === '') return [];
-  try {
-    return [JSON.parse(text) as LogLine];
-  } catch {
-    return [];
+/** Stored lines, in pieces of at most `most` bytes, or one line. */
+function* pieces(lines: readonly LogLine[], most: number): Generator<string> {
+  let piece = '';
+  let bytes = 0;
+  for (const line of lines) {
+    const text = `${store(line)}\n`;
+    const more = Buffer.byteLength(text);
+    if (piece !== '' && bytes + more > most) {
+      yield piece;
+      piece = '';
+      bytes = 0;
+    }
+    piece += text;
+    bytes += more;
   }
+  yield piece;
 }

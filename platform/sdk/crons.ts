@@ -1,25 +1,18 @@
-import type { CronSpec } from '../control/contract.ts';
+import type { CronRun, CronSpec } from '../control/contract.ts';
 import type { CallOptions, Transport } from './transport.ts';
 
 /** A run is waited for: an app may take its time. Below the five minutes after which Node's `fetch` gives up. */
 const LONGEST_RUN_MS = 290_000;
 
-/** What became of one run of a cron. */
-export interface CronRun {
-  /** ISO 8601, as all moments. */
-  startedAt: string;
-  /** Null while it runs. */
-  endedAt: string | null;
-  outcome: 'running' | 'ok' | 'failed' | 'skipped' | 'missed';
-  /** HTTP status of the app's answer. */
-  status: number | null;
-  error: string | null;
-}
+export type { CronRun } from '../control/contract.ts';
 
 /** A cron of what is in front of an app now. */
 export interface CronStatus extends CronSpec {
-  lastRun: CronRun | null;
+  /** ISO 8601; null when it never comes. */
   nextRun: string | null;
+  /** Runs that are not over. */
+  running: number;
+  lastRun: CronRun | null;
 }
 
 /** Schedules: requests to apps at set times. */

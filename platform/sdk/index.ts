@@ -22,7 +22,7 @@ export { ThawApiError, type ThawErrorCode } from './error.ts';
 export type { Finding, HostFacts } from './host.ts';
 export type { Instance } from './instances.ts';
 export type { KeyInfo, NewKey, Scope } from './keys.ts';
-export type { LogLine, LogOptions } from './logs.ts';
+export type { LogLevel, LogLine, LogOptions, LogStream, RequestRecord } from './logs.ts';
 export type { Project, ProjectLimits, ProjectUsage } from './projects.ts';
 export type { Release, ReleaseReason } from './releases.ts';
 export type { CallOptions, ThawOptions } from './transport.ts';

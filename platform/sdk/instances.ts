@@ -9,7 +9,7 @@ export interface Instance {
   address?: string | undefined;
   /** ISO 8601. */
   startedAt: string;
-  state: 'running';
+  state: 'running' | 'asleep';
   /** Requests in flight. */
   requests: number;
   /** Where the time of the thaw went, in milliseconds, in order. */

@@ -10,7 +10,7 @@ import (
 
 const (
 	cgroupRoot = "/sys/fs/cgroup"
-	// agentDir is on tmpfs: the identity files and the subscribers' socket.
+	// agentDir is on tmpfs: the identity files, the subscribers' socket and the renewal page.
 	agentDir = "/run/thaw"
 	// openFiles is the bound on descriptors for everything in the guest; the kernel's 1024 is too few for a server.
 	openFiles = 65536
@@ -22,6 +22,7 @@ func boot() (*identity, error) {
 	if err := mountAll(); err != nil {
 		return nil, err
 	}
+	quietKernel()
 	limit := syscall.Rlimit{Cur: openFiles, Max: openFiles}
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		complain(os.NewSyscallError("setrlimit", err)) // fewer, not wrong

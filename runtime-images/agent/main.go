@@ -102,10 +102,14 @@ type guest struct {
 func (g *guest) openThawPort(at *net.TCPAddr, peer net.IP) (*thawPort, error) {
 	port := &thawPort{answered: -1, steps: g.steps, subscribers: newSubscriberSet(subscribersLimit)}
 	port.steps.subscribers = port.subscribers.tell
+	page, err := openRenewalPage(filepath.Join(g.dir, "renewal"))
+	if err != nil {
+		return nil, err
+	}
+	port.steps.page = page.renew
 	copy(port.peer[:], peer.To4())
 	var address [4]byte
 	copy(address[:], at.IP.To4())
-	var err error
 	if port.door, err = listenUnix(filepath.Join(g.dir, "thaw.sock")); err != nil {
 		return nil, err
 	}

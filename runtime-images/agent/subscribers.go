@@ -12,6 +12,7 @@ import (
 //	runtime -> agent   ok\n                        renewed
 //	runtime -> agent   error <message>\n           could not renew: the thaw fails
 //	runtime -> agent   pending <n>\n               how much background work it has now
+//	runtime -> agent   watches\n                   it watches the renewal page (page.go) and is told of thaws no more
 //
 // All of this is owned by the one goroutine of the thaw port, so that nothing is locked and no reader competes with a thaw.
 const (
@@ -25,6 +26,7 @@ const (
 type subscriber struct {
 	fd      int
 	pending int64
+	watches bool   // is not told of thaws
 	waiting bool   // told of a thaw, has not answered
 	failed  string // what its last answer said, if that was an error
 	have    int    // bytes of an unfinished line
@@ -122,6 +124,8 @@ func (s *subscriberSet) take(one *subscriber) bool {
 				one.failed = "a subscriber failed: " + string(rest)
 			}
 			one.waiting = false
+		case "watches":
+			one.watches = true
 		case "pending":
 			n := decimal(rest)
 			if n < 0 {
@@ -137,13 +141,16 @@ func (s *subscriberSet) take(one *subscriber) bool {
 	return true
 }
 
-// tell is the last step of a thaw: every subscriber gets entropy of its own and has to answer in time. What one of them says
+// tell is the last step of a thaw: every subscriber that does not watch the page gets entropy of its own and has to answer in time. What one of them says
 // against it, or its hanging up, is the message returned.
 func (s *subscriberSet) tell() string {
 	if len(s.list) == 0 {
 		return ""
 	}
 	for _, one := range s.list {
+		if one.watches {
+			continue
+		}
 		if errno := getRandom(s.random[:]); errno != 0 {
 			return errno.Error()
 		}

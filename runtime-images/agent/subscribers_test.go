@@ -129,6 +129,20 @@ func TestSubscriberThatLeftIsNotWaitedFor(t *testing.T) {
 	}
 }
 
+func TestSubscriberThatWatchesThePageIsNotToldOfThaws(t *testing.T) {
+	p := openTestPort(t, "", 5)
+	one := p.subscribe()
+	one.say("watches\npending 2\n")
+	eventually(t, "the lines", func() bool { return p.port.subscribers.pending.Load() == 2 })
+	if answer := p.thaw(someThaw + "\n"); answer != "ok\n" {
+		t.Fatalf("%q", answer)
+	}
+	_ = one.conn.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+	if line, err := one.lines.ReadString('\n'); err == nil {
+		t.Fatalf("told %q", line)
+	}
+}
+
 func TestPendingIsTheSumOfWhatSubscribersLastSaid(t *testing.T) {
 	p := openTestPort(t, "", 5)
 	sum := func(want int64) {

@@ -7,6 +7,7 @@ type thawSteps struct {
 	setClock    func(seconds, nanoseconds int64) string
 	identify    func(hostname, machineID, bootID []byte) string
 	limitTasks  func(most int64) string
+	page        func() string
 	subscribers func() string
 }
 
@@ -26,6 +27,9 @@ func (s *thawSteps) run(request *thawRequest) (step, message string) {
 		if message = s.limitTasks(request.tasks); message != "" {
 			return "limits", message
 		}
+	}
+	if message = s.page(); message != "" {
+		return "page", message
 	}
 	if message = s.subscribers(); message != "" {
 		return "subscribers", message

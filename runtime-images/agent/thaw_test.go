@@ -96,11 +96,12 @@ func recordedSteps(done *record, failing string) thawSteps {
 			return note("identity " + string(hostname) + " " + string(machineID) + " " + string(bootID))
 		},
 		limitTasks:  func(most int64) string { return note("limits " + strconv.FormatInt(most, 10)) },
+		page:        func() string { return note("page") },
 		subscribers: func() string { return note("subscribers") },
 	}
 }
 
-var stepsInOrder = []string{"reseed 64", "clock 1700000000.123456789", "identity clone-7 " + someMachineID + " " + someBootID, "limits 256", "subscribers"}
+var stepsInOrder = []string{"reseed 64", "clock 1700000000.123456789", "identity clone-7 " + someMachineID + " " + someBootID, "limits 256", "page", "subscribers"}
 
 func TestThawStepsRunInOrder(t *testing.T) {
 	var done record
@@ -118,7 +119,7 @@ func TestThawLeavesTheTasksAloneWhenToldNothing(t *testing.T) {
 	parseThaw([]byte(strings.TrimSuffix(someThaw, "256")+"0"), &request)
 	steps := recordedSteps(&done, "")
 	steps.run(&request)
-	if steps := done.done(); len(steps) != 4 || steps[3] != "subscribers" {
+	if steps := done.done(); len(steps) != 5 || steps[3] != "page" {
 		t.Fatal(steps)
 	}
 }
@@ -126,7 +127,7 @@ func TestThawLeavesTheTasksAloneWhenToldNothing(t *testing.T) {
 func TestNothingHappensAfterAFailedStep(t *testing.T) {
 	var request thawRequest
 	parseThaw([]byte(someThaw), &request)
-	for i, name := range []string{"reseed", "clock", "identity", "limits", "subscribers"} {
+	for i, name := range []string{"reseed", "clock", "identity", "limits", "page", "subscribers"} {
 		var done record
 		steps := recordedSteps(&done, name)
 		step, message := steps.run(&request)

@@ -9,7 +9,7 @@ import "syscall"
 //	host -> agent   thaw ...\n               see thawline.go
 //	agent -> host   ok\n                     everything is renewed; or
 //	                error <step> <message>\n a step failed and none after it was done; step is one of
-//	                                         read, parse, reseed, clock, identity, limits, subscribers
+//	                                         read, parse, reseed, clock, identity, limits, page, subscribers
 //
 // One line each way, then the host closes. The agent leaves the connection open until then, and the host takes its time: closing is
 // as much code as answering was, and would stand between the answer and the first request.

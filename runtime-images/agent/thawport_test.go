@@ -164,6 +164,10 @@ func TestThawAllocatesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	page, err := openRenewalPage(filepath.Join(dir, "renewal"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	port := &thawPort{answered: -1, subscribers: newSubscriberSet(1)}
 	ours, theirs := socketPair(t)
 	port.subscribers.list = append(port.subscribers.list, &subscriber{fd: ours})
@@ -172,6 +176,7 @@ func TestThawAllocatesNothing(t *testing.T) {
 		setClock:    func(int64, int64) string { return "" },
 		identify:    id.become,
 		limitTasks:  func(int64) string { return "" },
+		page:        page.renew,
 		subscribers: port.subscribers.tell,
 	}
 	agentEnd, hostEnd := socketPair(t)

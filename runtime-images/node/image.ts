@@ -25,7 +25,7 @@ export const node: ImageDefinition = {
     },
   ],
   addons: [
-    { source: fileURLToPath(new URL('reseed/reseed.c', import.meta.url)), to: '/usr/local/lib/thaw/reseed.node' },
+    { source: fileURLToPath(new URL('renewal/renewal.c', import.meta.url)), to: '/usr/local/lib/thaw/renewal.node' },
   ],
   files: [],
   links: [],

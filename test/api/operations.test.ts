@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import type { CachedInstall, CronRun, CronStatus } from '../../platform/api/parts.ts';
+import type { CachedInstall } from '../../platform/api/parts.ts';
+import type { CronSpec } from '../../platform/control/contract.ts';
 import { ThawError } from '../../platform/errors.ts';
 import { type ApiFixture, startApi } from '../fixtures/api.ts';
 
@@ -109,33 +110,30 @@ describe('running apps', () => {
 
   test('crons are listed with their runs, and run by name', async () => {
     await api.deployed('ticks');
-    const run: CronRun = {
-      startedAt: '2026-01-02T03:04:05.678Z',
-      endedAt: '2026-01-02T03:04:06.000Z',
-      outcome: 'failed',
-      status: 503,
-      error: null,
-    };
-    const cron: CronStatus = {
+    const cron: CronSpec = {
       name: 'nightly',
       schedule: '@daily',
       timezone: 'UTC',
       path: '/tick',
       method: 'POST',
       overlap: 'skip',
-      lastRun: run,
-      nextRun: '2026-01-03T00:00:00.000Z',
     };
+    const nextRun = '2026-01-03T00:00:00.000Z';
     api.parts.crons = {
-      list: async () => [cron],
+      upcoming: () => [{ cron, next: nextRun, running: 1 }],
       run: async (app, name) => {
-        if (name === cron.name) return run;
-        throw new ThawError('not_found', `${app.name} has no cron ${name}.`);
+        if (name !== cron.name) throw new ThawError('not_found', `${app} has no cron ${name}.`);
+        const dueAt = '2026-01-02T03:04:05.678Z';
+        const begun = { app, cron: name, deployment: 'd0', trigger: 'manual', dueAt } as const;
+        const { id } = await api.control.cronRuns.begin(begun);
+        return api.control.cronRuns.end(id, { outcome: 'failed', status: 503, ms: 12, error: null, skipped: 0 });
       },
     };
-    assert.deepEqual((await api.call('GET', '/v1/apps/ticks/crons')).json, { crons: [cron] });
+    const shown = async () => (await api.call('GET', '/v1/apps/ticks/crons')).json.crons;
+    assert.deepEqual(await shown(), [{ ...cron, nextRun, running: 1, lastRun: null }]);
     const ran = await api.call('POST', '/v1/apps/ticks/crons/nightly/run');
-    assert.deepEqual([ran.status, ran.json], [200, { run }]);
+    assert.deepEqual([ran.status, ran.json.run.outcome, ran.json.run.status], [200, 'failed', 503]);
+    assert.deepEqual((await shown())[0].lastRun, ran.json.run);
     await refused('POST', '/v1/apps/ticks/crons/never/run', undefined, 404, 'not_found');
   });
 

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
-import type { DeployRequest, LogLine } from '../../platform/api/parts.ts';
+import type { DeployRequest } from '../../platform/api/parts.ts';
 import { ThawError } from '../../platform/errors.ts';
+import type { LogLine } from '../../platform/logs/contract.ts';
 import { type ApiFixture, startApi } from '../fixtures/api.ts';
 import { RUN } from '../fixtures/control.ts';
 
@@ -29,6 +30,7 @@ describe('streams', () => {
     instance: 'i0123456789ab',
     deployment: 'd0123456789a',
     stream: 'stdout',
+    level: 'info',
     line,
   });
 
@@ -175,13 +177,48 @@ describe('streams', () => {
     };
     const { json } = await api.call('GET', '/v1/apps/writes/logs');
     assert.deepEqual(json, [logLine('one'), logLine('two \u2028 "quoted"')]);
-    await api.call('GET', '/v1/apps/writes/logs?follow=1&tail=0');
+    await api.call('GET', '/v1/apps/writes/logs?follow=1&limit=0');
+    const everything =
+      'since=2026-01-02T04:04:05%2B01:00&until=2026-01-03T00:00:00Z&level=warn&text=Oh%20no&stream=stderr' +
+      '&deployment=d0123456789a&instance=i0123456789ab&requestId=a.b-c_d';
+    assert.equal((await api.call('GET', `/v1/apps/writes/logs?${everything}`)).status, 200);
+    const undated = { since: undefined, until: undefined };
+    const query = {
+      since: '2026-01-02T03:04:05.000Z',
+      until: '2026-01-03T00:00:00.000Z',
+      level: 'warn',
+      text: 'Oh no',
+      stream: 'stderr',
+      deployment: 'd0123456789a',
+      instance: 'i0123456789ab',
+      requestId: 'a.b-c_d',
+    };
     assert.deepEqual(asked, [
-      ['writes', { follow: false, tail: 100 }],
-      ['writes', { follow: true, tail: 0 }],
+      ['writes', { query: undated, limit: 100, follow: false }],
+      ['writes', { query: undated, limit: 0, follow: true }],
+      ['writes', { query, limit: 10_000, follow: false }],
     ]);
-    for (const query of ['follow=yes', 'tail=-1', 'tail=x', 'tail=1000000']) {
-      assert.equal((await api.call('GET', `/v1/apps/writes/logs?${query}`)).status, 400, query);
+  });
+
+  test('what a log cannot be asked for is named', async () => {
+    const wrong: [query: string, named: RegExp][] = [
+      ['follow=yes', /^follow: /],
+      ['limit=-1', /^limit: /],
+      ['limit=x', /^limit: /],
+      ['limit=1000000', /^limit: /],
+      ['since=yesterday', /^since: .*2026-01-02T03:04:05Z/],
+      ['until=2026-13-01T00:00:00Z', /^until: /],
+      ['level=debug', /^level: /],
+      ['text=', /^text: /],
+      ['stream=stdin', /^stream: /],
+      ['deployment=x', /^deployment: /],
+      ['requestId=a%0Ab', /^requestId: /],
+      ['follow=1&until=2026-01-03T00:00:00Z', /until/],
+    ];
+    for (const [query, named] of wrong) {
+      const { status, json } = await api.call('GET', `/v1/apps/writes/logs?${query}`);
+      assert.equal(status, 400, query);
+      assert.match(json.error.message, named);
     }
   });
 

@@ -2,14 +2,17 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import * as esbuild from 'esbuild';
-import { build } from '../../builders/function/guest/build.ts';
-import type { Built, Line } from '../../builders/function/guest/say.ts';
+import type { Built, Line, Plan } from '../../builders/guest/say.ts';
+import { Work } from '../../builders/guest/work.ts';
 
 /** A tree in a temporary folder that the build program works on, as it does in a builder VM. */
 export interface Tree extends AsyncDisposable {
   path: string;
   said: Line[];
-  build(): Promise<Built>;
+  /** Looks at it, installs what it needs and builds it, as the platform does. */
+  build(): Promise<Built & { entry: string; name: string }>;
+  /** Looks at it. */
+  inspect(): Promise<Plan>;
   link(name: string, target: string): Promise<void>;
 }
 
@@ -22,10 +25,25 @@ export async function tree(files: Record<string, string>): Promise<Tree> {
     await writeFile(join(path, name), content);
   }
   const said: Line[] = [];
+  const work = new Work(esbuild);
+  const tell = (line: Line) => void said.push(line);
+  const inspect = async () => {
+    const line = await work.carryOut({ do: 'inspect', tree: path, runtimeRoot: path, env: {} }, tell);
+    if (!('plan' in line)) throw new Error('no plan');
+    return line.plan;
+  };
   return {
     path,
     said,
-    build: () => build({ tree: path, runtimeRoot: path, esbuild, tell: (line) => said.push(line) }),
+    inspect,
+    async build() {
+      const { detected, install } = await inspect();
+      said.push({ say: `Detected: ${detected}` });
+      if (install !== undefined) await work.carryOut({ do: 'install' }, tell);
+      const line = await work.carryOut({ do: 'build' }, tell);
+      if (!('built' in line)) throw new Error('nothing was built');
+      return { entry: '', name: '', ...line.built };
+    },
     link: (name, target) => symlink(target, join(path, name)),
     [Symbol.asyncDispose]: () => rm(around, { recursive: true, force: true }),
   };

@@ -33,10 +33,9 @@ for (const [what, files, entry] of FOUND) {
 
 const REFUSED: [what: string, files: Record<string, string>, message: RegExp, hint?: RegExp][] = [
   ['an empty tree', {}, /The commit holds no files/],
-  ['nothing to run', { 'readme.md': '' }, /No function was found: there is no index\.ts.*there is no package\.json/],
-  ['a Dockerfile alone', { Dockerfile: 'FROM scratch' }, /No function was found/, /does not build from one/],
-  ['a page alone', { 'index.html': '' }, /No function was found/, /plain files/],
-  ['a package.json without main', { 'package.json': '{}' }, /neither main nor exports/],
+  ['nothing to run', { 'readme.md': '' }, /Nothing was found that can be run: .*no Procfile, no index\.ts/],
+  ['a Dockerfile alone', { Dockerfile: 'FROM scratch' }, /does not build from Dockerfiles yet/, /Procfile/],
+  ['a package.json without main', { 'package.json': '{}' }, /no package\.json with a main, exports or a start script/],
   [
     'a main that is not there',
     { 'package.json': '{"main":"dist/x.js"}' },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
-import { BuildOutput } from '../../builders/function/build-output.ts';
+import { BuildOutput } from '../../builders/build-output.ts';
 import { LineSplitter, plainLine } from '../../builders/plain-text.ts';
 import { Queue } from '../../builders/queue.ts';
 import { limited, packFiles } from '../../builders/tar.ts';
@@ -65,16 +65,16 @@ test('a build that says nonsense, or an entry out of its tree, has not succeeded
     output.push(new TextEncoder().encode(lines.join('\n')));
     return output;
   };
-  assert.throws(() => say('{', 'null', '[]').outcome(), { code: 'build_failed' });
+  assert.throws(() => say('{', 'null', '[]').outcome('built'), { code: 'build_failed' });
+  const built = { kind: 'function', runtime: 'node', root: '' };
   for (const entry of ['../x', '/x', 'a/../../x', 'a/..', '']) {
     assert.throws(
-      () => say(JSON.stringify({ built: { entry, name: 'x' } })).outcome(),
+      () => say(JSON.stringify({ built: { ...built, entry, name: 'x' } })).outcome('built'),
       { code: 'build_failed' },
       entry,
     );
   }
-  assert.deepEqual(say('{"built":{"entry":"src/a.bundle.mjs","name":"src/a.ts"}}').outcome(), {
-    entry: 'src/a.bundle.mjs',
-    name: 'src/a.ts',
-  });
+  const whole = { ...built, entry: 'src/a.bundle.mjs', name: 'src/a.ts' };
+  assert.deepEqual(say(JSON.stringify({ built: whole })).outcome('built'), whole);
+  assert.throws(() => say(JSON.stringify({ built: whole })).outcome('plan'), { code: 'build_failed' });
 });

@@ -62,7 +62,8 @@ export class ProcessHost implements AsyncDisposable {
   }
 
   async runtimeTemplate(runtime: Template['runtime'], shape: Template['shape']): Promise<Template> {
-    return { id: `t_${runtime}`, shape, runtime, labels: {}, sizeBytes: 0, createdAt: new Date().toISOString() };
+    const now = new Date().toISOString();
+    return { id: `t_${runtime}`, shape, runtime, labels: {}, sizeBytes: 0, createdAt: now, usedAt: now };
   }
 
   async thaw(request: ThawRequest): Promise<Vm> {
@@ -75,6 +76,7 @@ export class ProcessHost implements AsyncDisposable {
       labels: request.labels,
       startedAt: new Date().toISOString(),
       phases: {},
+      asleep: false,
     };
     const root = await mkdtemp(join(tmpdir(), 'thaw-process-vm-'));
     this.machines.set(vm.id, { vm, root, logs: [] });
@@ -219,7 +221,7 @@ export class ProcessHost implements AsyncDisposable {
   }
 
   #spawn(id: string, argv: string[], given: Record<string, string>, cwd: string): ChildProcess {
-    const { THAW_SOCKET: _socket, THAW_RESEED: _reseed, ...env } = given;
+    const { THAW_SOCKET: _socket, THAW_RENEWAL: _renewal, ...env } = given;
     const [file = '', ...rest] = argv.map((argument) => this.#inside(id, argument));
     return spawn(file === 'node' ? process.execPath : file, rest, {
       cwd: this.#inside(id, cwd),

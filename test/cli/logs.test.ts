@@ -11,6 +11,7 @@ const line = (text: string, stream: LogLine['stream'] = 'stdout'): LogLine => ({
   instance: 'iabc',
   deployment: 'd1',
   stream,
+  level: stream === 'stderr' ? 'error' : 'info',
   line: text,
 });
 
@@ -30,6 +31,52 @@ describe('logs', () => {
     const { code, stdout } = await thaw(['logs', '-n', '2', 'hello'], { env });
     assert.equal(code, 0);
     assert.equal(stdout, '03:04:05.678 iabc  two\n03:04:05.678 iabc  three\n');
+  });
+
+  test('prints requests as lines, also one that no instance answered', async () => {
+    const request = { method: 'GET', path: '/a', status: 503, ms: 12.3, bytes: 90, code: 'no_room' };
+    const head = { ...line('GET /a 503 12 ms no_room', 'request'), instance: null, requestId: 'r1', request };
+    server.past.push(head);
+    const { stdout } = await thaw(['logs', 'hello'], { env });
+    assert.equal(stdout, '03:04:05.678 -  GET /a 503 12 ms no_room\n');
+  });
+
+  test('passes on what is asked for, with moments as people write them', async () => {
+    const filters = ['--level', 'warn', '--grep', 'oh no', '--stream', 'stderr', '--request', 'r1', '--instance', 'i1'];
+    const since = ['--since', '90m', '--until', '2026-01-02T03:04:05Z', '--deployment', 'd0123456789a'];
+    const { code, stderr } = await thaw(['logs', 'hello', ...filters, ...since], { env });
+    assert.equal(code, 0, stderr);
+    const { query, limit } = server.asked.at(-1) ?? assert.fail();
+    const ago = Date.now() - Date.parse(query.since ?? '');
+    assert.ok(ago >= 5_400_000 && ago < 5_430_000, `${ago} ms`);
+    assert.deepEqual(
+      { ...query, since: undefined, limit },
+      {
+        since: undefined,
+        until: '2026-01-02T03:04:05.000Z',
+        level: 'warn',
+        text: 'oh no',
+        stream: 'stderr',
+        requestId: 'r1',
+        instance: 'i1',
+        deployment: 'd0123456789a',
+        limit: 10_000,
+      },
+    );
+  });
+
+  test('a filter that makes no sense is exit 2', async () => {
+    for (const wrong of [
+      ['--since', 'soon'],
+      ['--since', '3w'],
+      ['--level', 'loud'],
+      ['-f', '--until', '1h'],
+      ['-n', 'x'],
+    ]) {
+      const { code, stderr } = await thaw(['logs', 'hello', ...wrong], { env });
+      assert.equal(code, 2, `${wrong}`);
+      assert.match(stderr, /^Error: /);
+    }
   });
 
   test('--json prints one document a line', async () => {

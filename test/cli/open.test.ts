@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmod, readFile, watch, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, symlink, watch, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { temporaryDirectory } from '../fixtures/control.ts';
@@ -33,7 +33,11 @@ test('open shows the address in a browser where there is a screen, and only prin
   await changed;
   assert.equal(await readFile(shown, 'utf8'), address);
 
-  const missing = await thaw(['open', 'hello'], { env: { ...env, PATH: '/usr/bin:/bin', DISPLAY: ':0' } });
+  // All that the command itself runs, and nothing that shows a page.
+  const bare = join(directory.path, 'bare');
+  await mkdir(bare);
+  for (const name of ['dirname', 'readlink']) await symlink(`/usr/bin/${name}`, join(bare, name));
+  const missing = await thaw(['open', 'hello'], { env: { ...env, PATH: bare, DISPLAY: ':0' } });
   assert.equal(missing.code, 0);
   assert.match(missing.stderr, /No browser could be opened/);
 });

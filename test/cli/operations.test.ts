@@ -147,15 +147,13 @@ describe('commands that run apps', () => {
       path: '/tick',
       method: 'POST',
       overlap: 'skip',
-      lastRun: null,
-      nextRun: '2026-01-03T00:00:00.000Z',
     } as const;
     server.crons.push({ ...cron });
     const listed = await thaw(['crons', 'ticks'], { env });
     assert.match(listed.stdout, /\nnightly +@daily +UTC +POST \/tick +2026-01-03T00:00:00\.000Z +never +-\n/);
     const run = await thaw(['crons', 'run', 'ticks'], { env });
     assert.equal(run.code, 1, 'a run that failed');
-    assert.equal(run.stdout, 'nightly: failed 503 after 0 ms\n');
+    assert.equal(run.stdout, 'nightly: failed 503 after 12 ms\n');
     server.crons.push({ ...cron, name: 'hourly' });
     const which = await thaw(['crons', 'run', 'ticks'], { env });
     assert.equal(which.code, 2);

@@ -53,9 +53,11 @@ describe('after a restart', () => {
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));
-    const said = entries.map(({ stream, line }) => `${stream} ${line}`);
+    const said = entries.filter(({ stream }) => stream !== 'request').map(({ stream, line }) => `${stream} ${line}`);
     assert.deepEqual(said, ['stdout heard /one', 'stderr complaint about /one']);
-    assert.match(entries[0].instance, /^i\w{12}$/);
+    const [answered] = entries.filter(({ stream }) => stream === 'request');
+    assert.match(answered.line, /^GET \/one 200 \d+ ms cold$/);
+    for (const { instance } of entries) assert.match(instance, /^i\w{12}$/);
 
     for (let round = 0; round < 10; round++) {
       await edge.ask(`/write?name=round${round}&lines=300`);
@@ -66,7 +68,7 @@ describe('after a restart', () => {
     const sizes = await Promise.all(files.map(async (name) => (await stat(join(directory, name))).size));
     const total = sizes.reduce((sum, size) => sum + size, 0);
     assert.ok(total > MIB / 2 && total < 1.5 * MIB, `${total} bytes in ${files.length} files`);
-    assert.match(await logs('--tail', '1'), /round9 299 x/);
+    assert.match(await logs('--stream', 'stdout', '--tail', '1'), /round9 299 x/);
     assert.doesNotMatch(await logs('--tail', '10000'), /round0|heard/);
   });
 

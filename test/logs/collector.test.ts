@@ -41,7 +41,7 @@ async function stand() {
   const guest = new GuestLog();
   const store = new LogStore(directory.path, 1024 * 1024);
   const collector = stack.use(new LogCollector(guest, store, silentLog()));
-  const texts = async () => (await store.tail('a', 100)).map(({ line }) => line);
+  const texts = async () => (await store.read('a', {}, 100)).map(({ line }) => line);
   const all = stack.move();
   return { guest, store, collector, texts, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
@@ -56,11 +56,12 @@ describe('log collection', () => {
     await one.collector.finish(VM.id);
     assert.deepEqual(await one.texts(), ['early', 'bird'], 'they are on disk when the end may go on');
     assert.deepEqual(one.guest.calls, [{ after: 0, follow: false }]);
-    assert.deepEqual((await one.store.tail('a', 1))[0], {
+    assert.deepEqual((await one.store.read('a', {}, 1))[0], {
       time: '2026-01-02T03:04:05.678Z',
       instance: VM.id,
       deployment: 'd1',
       stream: 'stdout',
+      level: 'info',
       line: 'bird',
     });
   });
@@ -71,7 +72,7 @@ describe('log collection', () => {
     one.guest.write('1', '2');
     const stop = new AbortController();
     const seen: string[] = [];
-    for await (const { line } of one.store.follow('a', 0, stop.signal)) {
+    for await (const { line } of one.store.follow('a', {}, 0, stop.signal)) {
       seen.push(line);
       if (line === '2') one.guest.write('3');
       if (line === '3') stop.abort();

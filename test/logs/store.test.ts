@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { appendFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { type LogLine, LogStore } from '../../platform/logs/store.ts';
+import type { LogLine } from '../../platform/logs/contract.ts';
+import { LogStore } from '../../platform/logs/store.ts';
 import { temporaryDirectory } from '../fixtures/control.ts';
 
 const line = (text: string): LogLine => ({
@@ -10,6 +11,7 @@ const line = (text: string): LogLine => ({
   instance: 'iaaaaaaaaaaaa',
   deployment: 'd1',
   stream: 'stdout',
+  level: 'info',
   line: text,
 });
 const texts = (lines: LogLine[]) => lines.map((one) => one.line);
@@ -19,11 +21,11 @@ describe('the log store', () => {
     await using directory = await temporaryDirectory();
     const store = new LogStore(directory.path, 1024 * 1024);
     await Promise.all(Array.from({ length: 20 }, (_, at) => store.append('a', [line(`${at}.0`), line(`${at}.1`)])));
-    assert.deepEqual(texts(await store.tail('a', 3)), ['18.1', '19.0', '19.1']);
-    assert.equal((await store.tail('a', 1000)).length, 40);
-    assert.deepEqual(await store.tail('a', 0), []);
-    assert.deepEqual(await store.tail('another', 10), []);
-    assert.deepEqual((await store.tail('a', 1))[0], line('19.1'));
+    assert.deepEqual(texts(await store.read('a', {}, 3)), ['18.1', '19.0', '19.1']);
+    assert.equal((await store.read('a', {}, 1000)).length, 40);
+    assert.deepEqual(await store.read('a', {}, 0), []);
+    assert.deepEqual(await store.read('another', {}, 10), []);
+    assert.deepEqual((await store.read('a', {}, 1))[0], line('19.1'));
   });
 
   it('keeps apps apart, and removes one alone', async () => {
@@ -32,10 +34,11 @@ describe('the log store', () => {
     await store.append('a', [line('of a')]);
     await store.append('b', [line('of b')]);
     await store.remove('a');
-    assert.deepEqual(await store.tail('a', 10), []);
-    assert.deepEqual(texts(await store.tail('b', 10)), ['of b']);
-    await store.append('a', [line('again')]);
-    assert.deepEqual(texts(await store.tail('a', 10)), ['again']);
+    assert.deepEqual(await store.read('a', {}, 10), []);
+    assert.deepEqual(texts(await store.read('b', {}, 10)), ['of b']);
+    await store.append('a', [line('late last words')]);
+    assert.deepEqual(await store.read('a', {}, 10), [], 'an id does not come back');
+    assert.deepEqual(await readdir(directory.path), ['b']);
   });
 
   it('never takes more room than it may, and keeps the newest', async () => {
@@ -49,7 +52,7 @@ describe('the log store', () => {
     const total = sizes.reduce((sum, size) => sum + size, 0);
     assert.ok(total <= bound + 4 * 2000, `${total} bytes`);
     assert.ok(total > bound / 2, `${total} bytes`);
-    const kept = texts(await store.tail('a', 1000)).map((text) => Number.parseInt(text, 10));
+    const kept = texts(await store.read('a', {}, 1000)).map((text) => Number.parseInt(text, 10));
     assert.equal(kept.at(-1), 399);
     assert.deepEqual(
       kept,
@@ -63,9 +66,9 @@ describe('the log store', () => {
     await new LogStore(directory.path, 1024 * 1024).append('a', [line('before')]);
     await appendFile(join(directory.path, 'a', '0.ndjson'), '{"time":"2026-01-02T03:04:05.678Z","li');
     const later = new LogStore(directory.path, 1024 * 1024);
-    assert.deepEqual(texts(await later.tail('a', 10)), ['before']);
+    assert.deepEqual(texts(await later.read('a', {}, 10)), ['before']);
     await later.append('a', [line('after')]);
-    assert.deepEqual(texts(await later.tail('a', 10)), ['before', 'after']);
+    assert.deepEqual(texts(await later.read('a', {}, 10)), ['before', 'after']);
   });
 });
 
@@ -74,7 +77,7 @@ describe('following', () => {
   const take = async (store: LogStore, tail: number, count: number, meanwhile = async () => {}) => {
     const stop = new AbortController();
     const seen: string[] = [];
-    for await (const one of store.follow('a', tail, stop.signal)) {
+    for await (const one of store.follow('a', {}, tail, stop.signal)) {
       seen.push(one.line);
       if (seen.length === 1) await meanwhile();
       if (seen.length === count) stop.abort();
@@ -115,10 +118,10 @@ describe('following', () => {
     await using directory = await temporaryDirectory();
     const store = new LogStore(directory.path, 1024 * 1024);
     const stop = new AbortController();
-    const reading = Array.fromAsync(store.follow('a', 10, stop.signal));
+    const reading = Array.fromAsync(store.follow('a', {}, 10, stop.signal));
     await store.append('a', [line('one')]);
     setImmediate(() => stop.abort());
     assert.deepEqual(texts(await reading), ['one']);
-    assert.deepEqual(await Array.fromAsync(store.follow('a', 0, AbortSignal.abort())), []);
+    assert.deepEqual(await Array.fromAsync(store.follow('a', {}, 0, AbortSignal.abort())), []);
   });
 });

@@ -65,6 +65,8 @@ test('an address that is taken is told by name', async () => {
     resolve: () => undefined,
     thaw: () => Promise.reject(new Error('unused')),
     end: async () => {},
+    sleep: async () => {},
+    wake: () => Promise.reject(new Error('unused')),
     pending: async () => 0,
     log: silentLog(),
     domain: 'localhost',

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { silentLog } from '../../platform/log.ts';
 import { type Edge, openEdge } from '../../router/edge.ts';
 import type { EdgeParts, Instance, Limits, Route } from '../../router/parts.ts';
@@ -14,6 +15,11 @@ export interface Stand extends AsyncDisposable {
   /** Ids of instances in the order in which they were thawed and ended. */
   thawed: string[];
   ended: string[];
+  /** Ids in the order in which they were put to sleep and woken. */
+  slept: string[];
+  woken: string[];
+  /** What reached a server while it slept: a frozen VM would have answered nothing. */
+  disturbances: string[];
   /** Thaws that were broken off. */
   aborted: number;
   /** The servers that run, by instance. */
@@ -34,7 +40,23 @@ export interface StandOptions {
   limits?: Partial<Limits>;
   /** Runs before an instance starts; what it throws, the thaw throws. */
   beforeThaw?: (attempt: number, signal: AbortSignal) => Promise<void>;
+  /** Run before an instance has fallen asleep, or is awake. */
+  beforeSleep?: (id: string) => Promise<void>;
+  beforeWake?: (id: string, signal: AbortSignal) => Promise<void>;
   parts?: Partial<EdgeParts>;
+}
+
+/** Time that a freeze takes; what the edge sent before arrives meanwhile. */
+const FREEZE_MS = 10;
+
+/** The connections that a server has. */
+function watchSockets(server: Server): Set<Socket> {
+  const open = new Set<Socket>();
+  server.on('connection', (socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+  });
+  return open;
 }
 
 export function routeTo(label: string, limits: Partial<Limits> = {}): Route {
@@ -47,8 +69,11 @@ export function routeTo(label: string, limits: Partial<Limits> = {}): Route {
     port: 80,
     limits: {
       softLimit: 20,
+      hardLimit: limits.softLimit ?? 20,
+      minInstances: 0,
       maxInstances: 4,
       idleMs: 60_000,
+      sleep: 'stop',
       queue: 100,
       wakeTimeoutMs: 5000,
       responseTimeoutMs: 5000,
@@ -69,6 +94,8 @@ export async function openStand(options: StandOptions): Promise<Stand> {
   const table = new RouteTable();
   table.replace([routeTo('shop', options.limits)]);
   const servers = new Map<string, Server>();
+  const sockets = new Map<string, Set<Socket>>();
+  const asleep = new Map<string, { socket: Socket; bytes: number }[]>();
   let attempts = 0;
   const stop = (id: string) => {
     const server = servers.get(id);
@@ -78,7 +105,7 @@ export async function openStand(options: StandOptions): Promise<Stand> {
     return server;
   };
   const parts: EdgeParts = {
-    resolve: (label) => table.get(label),
+    resolve: (name) => table.get(name),
     async thaw(_route, signal) {
       attempts += 1;
       signal.addEventListener('abort', () => {
@@ -91,11 +118,30 @@ export async function openStand(options: StandOptions): Promise<Stand> {
       const server = createServer(options.app(number));
       options.prepare?.(server, number);
       servers.set(id, server);
+      sockets.set(id, watchSockets(server));
       return startInstance(id, server);
     },
     async end(id) {
       stand.ended.push(id);
       stop(id);
+    },
+    async sleep(id) {
+      await options.beforeSleep?.(id);
+      await delay(FREEZE_MS);
+      const open = [...(sockets.get(id) ?? [])].map((socket) => ({ socket, bytes: socket.bytesRead }));
+      asleep.set(id, open);
+      stand.slept.push(id);
+    },
+    async wake(id, signal) {
+      stand.woken.push(id);
+      await options.beforeWake?.(id, signal);
+      for (const { socket, bytes } of asleep.get(id) ?? []) {
+        if (socket.bytesRead > bytes) stand.disturbances.push('bytes');
+        if (socket.readableEnded || socket.destroyed) stand.disturbances.push('end');
+      }
+      asleep.delete(id);
+      const { port } = (servers.get(id) as Server).address() as AddressInfo;
+      return { id, address: '127.0.0.1', port, phases: { load: 1 } };
     },
     pending: async () => stand.pending,
     log: silentLog(),
@@ -111,6 +157,9 @@ export async function openStand(options: StandOptions): Promise<Stand> {
     table,
     thawed: [],
     ended: [],
+    slept: [],
+    disturbances: [],
+    woken: [],
     aborted: 0,
     servers,
     pending: 0,

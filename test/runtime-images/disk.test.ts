@@ -27,11 +27,24 @@ test('a tree becomes a sound, sparse disk without a journal', async () => {
   assert.doesNotMatch(await run('dumpe2fs', ['-h', disk], { signal: NEVER }), /has_journal/);
 });
 
-test("the node image's addon reseeds OpenSSL inside a Node process", async () => {
+test("the node image's addon lets OpenSSL draw from the kernel, and shows a file that changes", async () => {
   await using dir = await scratch();
   const source = node.addons[0]?.source ?? '';
-  const addon = join(dir.path, 'reseed.node');
+  const addon = join(dir.path, 'renewal.node');
   await compileAddon(source, addon, NEVER);
-  const program = `const m = { exports: {} }; process.dlopen(m, ${JSON.stringify(addon)}); console.log(m.exports.reseed())`;
-  assert.equal(await run(process.execPath, ['--eval', program], { signal: NEVER }), 'true\n');
+  const page = join(dir.path, 'page');
+  await writeFile(page, Buffer.alloc(4096));
+  const program = `
+    const m = { exports: {} }; process.dlopen(m, ${JSON.stringify(addon)});
+    const { randomBytes, generateKeyPairSync } = process.getBuiltinModule('crypto');
+    const { writeFileSync } = process.getBuiltinModule('fs');
+    const page = new Uint32Array(m.exports.watch(${JSON.stringify(page)}));
+    const before = page[0];
+    writeFileSync(${JSON.stringify(page)}, Buffer.from([7, 0, 0, 0]), { flag: 'r+' });
+    const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const thrown = (path) => { try { m.exports.watch(path) } catch ({ message }) { return message } };
+    console.log(JSON.stringify([before, page[0], new Set([randomBytes(1000), randomBytes(1000)].map(String)).size,
+      keys.privateKey.type, thrown('/nothing'), thrown()]));`;
+  const said = JSON.parse(await run(process.execPath, ['--eval', program], { signal: NEVER }));
+  assert.deepEqual(said, [0, 7, 2, 'private', 'the renewal page cannot be opened', 'watch takes a path']);
 });

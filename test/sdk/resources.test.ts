@@ -72,12 +72,13 @@ describe('the client on a real API', () => {
       instance: 'i1',
       deployment: 'd1',
       stream: 'stdout',
+      level: 'info',
       line: 'a',
     } as const;
     server.past.push(entry);
     assert.deepEqual(await Array.fromAsync(thaw.logs.read('hello')), [entry]);
     const followed = once(server.log, 'followed');
-    const following = thaw.logs.read('hello', { follow: true, tail: 0 });
+    const following = thaw.logs.read('hello', { follow: true, limit: 0 });
     const next = following.next();
     await followed;
     server.log.emit('line', { ...entry, line: 'b' });

@@ -8,11 +8,12 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { serve } from '@hono/node-server';
 import { createApi } from '../../platform/api/create.ts';
-import type { ApiParts, CachedInstall, CronStatus, Instance, LogLine } from '../../platform/api/parts.ts';
-import type { Control } from '../../platform/control/contract.ts';
+import type { ApiParts, CachedInstall, Instance, LogOptions } from '../../platform/api/parts.ts';
+import type { Control, CronSpec } from '../../platform/control/contract.ts';
 import { openControl } from '../../platform/control/open.ts';
 import { ThawError } from '../../platform/errors.ts';
 import { silentLog } from '../../platform/log.ts';
+import type { LogLine } from '../../platform/logs/contract.ts';
 import { RUN, temporaryDirectory } from '../fixtures/control.ts';
 
 /** The real API on a real control plane; what would need VMs is played by the test. */
@@ -26,9 +27,11 @@ export interface TestServer extends AsyncDisposable {
   /** Waits for somebody to follow a log, then writes lines to it; `end` ends the log. */
   readonly log: EventEmitter<{ line: [LogLine]; followed: []; unfollowed: [] }>;
   readonly past: LogLine[];
+  /** What logs were asked for. */
+  readonly asked: LogOptions[];
   readonly instances: Instance[];
   /** Of every app. */
-  readonly crons: CronStatus[];
+  readonly crons: CronSpec[];
   readonly cached: CachedInstall[];
   /** The next deployments fail with this. */
   failDeploymentsWith(error: ThawError | undefined): void;
@@ -46,8 +49,9 @@ export async function startServer(): Promise<TestServer> {
   const closing = new AbortController();
   const log: TestServer['log'] = new EventEmitter();
   const past: LogLine[] = [];
+  const asked: LogOptions[] = [];
   const instances: Instance[] = [];
-  const crons: CronStatus[] = [];
+  const crons: CronSpec[] = [];
   const cached: CachedInstall[] = [];
   const building: TestServer['building'] = {
     hold: false,
@@ -92,8 +96,10 @@ export async function startServer(): Promise<TestServer> {
     return { deployment, release, url: `http://${app}.localhost:8080/` };
   };
 
-  async function* logs(_: unknown, { follow, tail }: { follow: boolean; tail: number }, signal: AbortSignal) {
-    yield* past.slice(past.length - Math.min(tail, past.length));
+  async function* logs(_: unknown, options: LogOptions, signal: AbortSignal) {
+    const { follow, limit } = options;
+    asked.push(options);
+    yield* past.slice(past.length - Math.min(limit, past.length));
     if (!follow) return;
     const lines = on(log, 'line', { signal });
     log.emit('followed');
@@ -129,13 +135,12 @@ export async function startServer(): Promise<TestServer> {
     deploy,
     redeploy,
     crons: {
-      list: async () => crons,
-      async run(app, name) {
-        const cron = crons.find((one) => one.name === name);
-        if (cron === undefined) throw new ThawError('not_found', `${app.name} has no cron ${name}.`);
-        const at = new Date().toISOString();
-        cron.lastRun = { startedAt: at, endedAt: at, outcome: 'failed', status: 503, error: null };
-        return cron.lastRun;
+      upcoming: () => crons.map((cron) => ({ cron, next: '2026-01-03T00:00:00.000Z', running: 0 })),
+      async run(app, cron) {
+        if (crons.every(({ name }) => name !== cron)) throw new ThawError('not_found', `${app} has no cron ${cron}.`);
+        const dueAt = new Date().toISOString();
+        const { id } = await control.cronRuns.begin({ app, cron, deployment: 'd0', trigger: 'manual', dueAt });
+        return control.cronRuns.end(id, { outcome: 'failed', status: 503, ms: 12, error: null, skipped: 0 });
       },
     },
     buildCache: {
@@ -170,6 +175,7 @@ export async function startServer(): Promise<TestServer> {
     tree,
     log,
     past,
+    asked,
     instances,
     crons,
     cached,

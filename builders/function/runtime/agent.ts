@@ -4,6 +4,7 @@
  *   agent -> here   thaw <64 hex digits of entropy>\n     the VM has just been thawed; nothing is let in before the answer
  *   here -> agent   ok\n   or   error <message>\n
  *   here -> agent   pending <n>\n                         whenever the count of background work changes
+ *   here -> agent   watches\n                             the process renews itself when the renewal page changes: no more `thaw`
  *
  * What happens between `thaw` and `ok` is part of every cold start: under an emulator each instruction that runs for the
  * first time is dear, so this does as little as it can.

@@ -15,11 +15,18 @@ const LEAST_STORE = 128;
 const MOST_STORE = 65_536;
 /** Stores that are remembered. */
 const MOST_STORES = 64;
+/** Rounds after which V8 has seen enough of the renewal to take its short ways through it. */
+const REHEARSALS = 20;
 /** Node's own limit: `randomInt` draws 48 bits. */
 const DRAWN = 2 ** 48;
 
 const { randomBytes, randomFillSync, randomInt, randomUUID } = crypto;
 const stores: WeakRef<NodeJS.ArrayBufferView>[] = [];
+
+/** See runtime-images/agent/page.go. Outside a guest nothing ever writes it. */
+let page: Uint32Array = new Uint32Array(10);
+/** The count of thaws that this process was renewed for. */
+let thaws = 0;
 
 /** State of sfc32, by Chris Doty-Humphrey (PractRand): 96 bits and a counter. */
 let a = 0;
@@ -38,14 +45,15 @@ function sfc32(): number {
 
 /** 53 random bits, as many as a double in [0, 1) can show. */
 function random(): number {
+  renewIfThawed();
   return ((sfc32() >>> 5) * 67_108_864 + (sfc32() >>> 6)) / 9_007_199_254_740_992;
 }
 
-function seed(hex: string): void {
-  a = Number.parseInt(hex.slice(0, 8), 16) | 0;
-  b = Number.parseInt(hex.slice(8, 16), 16) | 0;
-  c = Number.parseInt(hex.slice(16, 24), 16) | 0;
-  counter = Number.parseInt(hex.slice(24, 32), 16) | 0;
+function seed(one: number, two: number, three: number, four: number): void {
+  a = one | 0;
+  b = two | 0;
+  c = three | 0;
+  counter = four | 0;
   // The author's number of rounds after which a seed has spread over the whole state.
   for (let round = 0; round < 12; round++) sfc32();
 }
@@ -73,9 +81,15 @@ function freshRandomInt(low: number, high?: unknown, callback?: (error: undefine
   return undefined;
 }
 
-/** Puts the renewable parts in the place of Node's. Before any other code is loaded. */
-export function install(): void {
-  seed(randomBytes(16).toString('hex'));
+/**
+ * Puts the renewable parts in the place of Node's. Before any other code is loaded.
+ *
+ * @param watched the page that the agent writes at each thaw
+ */
+export function install(watched: Uint32Array | undefined): void {
+  if (watched !== undefined) page = watched;
+  for (let round = 0; round < REHEARSALS; round++) renewFromPage();
+  renewRandom(randomBytes(16).toString('hex'));
   Math.random = random;
   const fresh = {
     randomUUID: () => randomUUID({ disableEntropyCache: true }),
@@ -100,12 +114,32 @@ export function install(): void {
 }
 
 /**
- * Makes this process's randomness its own. OpenSSL's generator has to be renewed before.
+ * Makes this process's randomness its own, if the VM was thawed since the last time. One look at memory when it was not.
+ * Before every request, and before every `Math.random`: a timer may be earlier than the first request.
+ */
+export function renewIfThawed(): void {
+  if (page[0] !== thaws) renewFromPage();
+}
+
+function renewFromPage(): void {
+  thaws = page[0] as number;
+  seed(page[2] as number, page[3] as number, page[4] as number, page[5] as number);
+  refill();
+}
+
+/**
+ * Makes this process's randomness its own.
  *
  * @param entropy at least 32 hex digits that no other clone was given
  */
 export function renewRandom(entropy: string): void {
-  seed(entropy);
+  thaws = page[0] as number;
+  const word = (at: number) => Number.parseInt(entropy.slice(at, at + 8), 16);
+  seed(word(0), word(8), word(16), word(24));
+  refill();
+}
+
+function refill(): void {
   for (const store of stores) {
     const view = store.deref();
     if (view !== undefined) randomFillSync(view);

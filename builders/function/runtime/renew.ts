@@ -5,15 +5,17 @@ import { renewRandom } from './random.ts';
 const HOOK_LIMIT_MS = 2000;
 
 /**
- * Loads the addon that reseeds OpenSSL's generators.
+ * Loads the addon that lets OpenSSL draw from the kernel, and maps the page by which a thaw is seen.
  *
- * @param path of the addon; without one (outside a guest) nothing is reseeded
+ * @param addon path of the addon; without one (outside a guest) there is no page
+ * @param page path of the file that the agent writes at each thaw
+ * @returns the page: the count of thaws, a word that is not used, eight words of entropy
  */
-export function loadReseed(path: string | undefined): () => boolean {
-  if (path === undefined) return () => true;
-  const addon = { exports: {} as { reseed: () => boolean } };
-  process.dlopen(addon, path, constants.dlopen.RTLD_LAZY);
-  return addon.exports.reseed;
+export function watchThaws(addon: string | undefined, page: string | undefined): Uint32Array | undefined {
+  if (addon === undefined || page === undefined) return undefined;
+  const loaded = { exports: {} as { watch: (path: string) => ArrayBuffer } };
+  process.dlopen(loaded, addon, constants.dlopen.RTLD_LAZY);
+  return new Uint32Array(loaded.exports.watch(page));
 }
 
 /**
@@ -22,12 +24,8 @@ export function loadReseed(path: string | undefined): () => boolean {
  * @param code whose `afterThaw` is called when it has one
  * @returns a promise only when the hook returned one
  */
-export function renewer(
-  reseed: () => boolean,
-  code: { afterThaw?: unknown },
-): (entropy: string) => Promise<void> | undefined {
+export function renewer(code: { afterThaw?: unknown }): (entropy: string) => Promise<void> | undefined {
   return (entropy) => {
-    if (!reseed()) throw new Error('OpenSSL took no fresh entropy');
     renewRandom(entropy);
     if (typeof code.afterThaw !== 'function') return undefined;
     const running: unknown = code.afterThaw();

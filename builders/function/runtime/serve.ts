@@ -1,5 +1,6 @@
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
+import { renewIfThawed } from './random.ts';
 import type { Answering, Context } from './recognise.ts';
 
 /** What the code's author reads of an error; a client reads none of it. */
@@ -33,8 +34,11 @@ function tune(server: Server): Server {
   server.requestTimeout = 0;
   server.headersTimeout = 0;
   server.prependListener('request', (_request: unknown, response: ServerResponse) => {
+    renewIfThawed();
     response.sendDate = false;
   });
+  // A listener of ours alone would make Node hand over connections that nobody takes.
+  if (server.listenerCount('upgrade') > 0) server.prependListener('upgrade', renewIfThawed);
   return server;
 }
 

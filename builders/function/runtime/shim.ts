@@ -4,7 +4,8 @@
  *   node shim.mjs                    waits on THAW_LOAD_PORT to be told which one (wait.ts)
  *   node shim.mjs <entry> <name>     entry: path of the bundle; name: what its author calls it
  *
- * From the environment: PORT to listen on; THAW_SOCKET, the agent's socket; THAW_RESEED, the addon that renews OpenSSL.
+ * From the environment: PORT to listen on; THAW_SOCKET, the agent's socket; THAW_RENEWAL, the addon that lets OpenSSL draw
+ * from the kernel and maps THAW_RENEWAL_PAGE, by which a thaw is seen.
  * The code sees none of them. The agent is connected before anything listens, so that a VM that answers can also be
  * frozen and renewed.
  */
@@ -14,9 +15,10 @@ import { pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
 import { connectAgent } from './agent.ts';
 import { Background } from './background.ts';
+import { collectWhileWarming } from './collect.ts';
 import { install } from './random.ts';
 import { type Context, recognise } from './recognise.ts';
-import { loadReseed, renewer } from './renew.ts';
+import { renewer, watchThaws } from './renew.ts';
 import { serverFor } from './serve.ts';
 import { compileLater } from './tiers.ts';
 import { type Order, waitForOrder } from './wait.ts';
@@ -33,13 +35,14 @@ const write = (text: string) => process.stderr.write(`${text}\n`);
 const complain = (error: unknown) => write(error instanceof Error ? (error.stack ?? String(error)) : inspect(error));
 const isOurs = (name: string) => name === 'PORT' || name.startsWith('THAW_');
 
-const { THAW_SOCKET, THAW_RESEED, THAW_LOAD_PORT } = process.env;
+const { THAW_SOCKET, THAW_RENEWAL, THAW_RENEWAL_PAGE, THAW_LOAD_PORT } = process.env;
 const port = Number(process.env.PORT);
 for (const name of Object.keys(process.env).filter(isOurs)) delete process.env[name];
 
-install();
+const page = watchThaws(THAW_RENEWAL, THAW_RENEWAL_PAGE);
+install(page);
 const hook: { afterThaw?: unknown } = {};
-const renew = renewer(loadReseed(THAW_RESEED), hook);
+const renew = renewer(hook);
 for (let round = 0; round < REHEARSALS; round++) renew(randomBytes(32).toString('hex'));
 const agent = THAW_SOCKET === undefined ? undefined : await connectAgent(THAW_SOCKET, renew);
 const background = new Background((pending) => agent?.tell(`pending ${pending}`));
@@ -58,7 +61,10 @@ if (answering === undefined) {
 }
 const server = serverFor(answering, () => context, complain);
 if (server.listening) await once(server.close(), 'close'); // The code's own server, on a port of its own choice.
+// Without a hook there is nothing to wait for: the first request finds the page changed.
+if (page !== undefined && typeof hook.afterThaw !== 'function') agent?.tell('watches');
 compileLater(server);
+collectWhileWarming(server);
 server.listen(port, '0.0.0.0');
 
 async function takeOrder(): Promise<Order> {

@@ -26,5 +26,6 @@ export function compileLater(server: Server): void {
     response.once('close', () => setTimeout(compile, LATER_MS).unref());
   };
   server.on('request', first);
-  server.once('upgrade', compile);
+  // A listener of ours alone would make Node hand over connections that nobody takes.
+  if (server.listenerCount('upgrade') > 0) server.once('upgrade', compile);
 }

@@ -44,7 +44,7 @@ export function addCrons(program: Command, context: Context): void {
       const chosen = name ?? only(app, await thaw.crons.list(app));
       const run = await thaw.crons.run(app, chosen);
       out.result({ run }, () => `${chosen}: ${outcome(run)}${took(run)}`);
-      if (run.outcome === 'failed') process.exitCode = EXIT.failed;
+      if (run.outcome !== 'ok') process.exitCode = EXIT.failed;
     });
 }
 
@@ -65,6 +65,6 @@ function outcome({ outcome: kind, status, error }: CronRun): string {
   return [kind, status === null ? '' : String(status), error ?? ''].filter(Boolean).join(' ');
 }
 
-function took({ startedAt, endedAt }: CronRun): string {
-  return endedAt === null ? '' : ` after ${duration(Date.parse(endedAt) - Date.parse(startedAt))}`;
+function took({ ms }: CronRun): string {
+  return ms === null ? '' : ` after ${duration(ms)}`;
 }

@@ -14,6 +14,8 @@ import {
 } from 'drizzle-orm/pg-core';
 import type {
   AppKind,
+  CronOutcome,
+  CronRun,
   CronSpec,
   DeploymentStatus,
   ProjectLimits,
@@ -174,4 +176,28 @@ export const releases = pgTable(
     createdAt: moment('created_at').notNull(),
   },
   (table) => [unique('releases_number').on(table.appId, table.branch, table.number)],
+);
+
+/** The newest runs of each cron of each app. */
+export const cronRuns = pgTable(
+  'cron_runs',
+  {
+    id: text('id').primaryKey(),
+    seq: sequence(),
+    appId: appId().notNull(),
+    cron: text('cron').notNull(),
+    /** Refers to nothing: the record outlives the deployment. */
+    deployment: text('deployment').notNull(),
+    trigger: text('trigger').$type<CronRun['trigger']>().notNull(),
+    outcome: text('outcome').$type<CronOutcome>().notNull(),
+    dueAt: moment('due_at').notNull(),
+    startedAt: moment('started_at').notNull(),
+    endedAt: moment('ended_at'),
+    status: integer('status'),
+    ms: integer('ms'),
+    error: text('error'),
+    skipped: integer('skipped').notNull(),
+    missed: integer('missed').notNull(),
+  },
+  (table) => [index('cron_runs_cron').on(table.appId, table.cron, table.seq)],
 );

@@ -27,8 +27,17 @@ const CLOSE_AFTER_MS = 1_000;
 
 export interface Identity {
   hostname: string;
+  /** 32 hex digits. */
+  machineId: string;
+  /** A UUID. */
+  bootId: string;
   /** Most processes of user code, 0 = as the template has it. */
   tasksMax: number;
+}
+
+/** An identity that no other VM has. */
+export function newIdentity(): Pick<Identity, 'machineId' | 'bootId'> {
+  return { machineId: randomBytes(16).toString('hex'), bootId: randomUUID() };
 }
 
 /**
@@ -96,8 +105,8 @@ function requestLine(identity: Identity): string {
     nanoseconds,
     randomBytes(64).toString('hex'),
     identity.hostname,
-    randomBytes(16).toString('hex'),
-    randomUUID(),
+    identity.machineId,
+    identity.bootId,
     identity.tasksMax,
   ];
   return `${fields.join(' ')}\n`;

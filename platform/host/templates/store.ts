@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmod, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../../log.ts';
 import type { Template } from '../contract.ts';
@@ -9,11 +9,17 @@ import { type Manifest, manifestSchema, TEMPLATE_FILES } from './manifest.ts';
 export interface StoredTemplate {
   manifest: Manifest;
   directory: string;
+  /** Bytes that its files take on disk; memory and disks are sparse. */
+  bytes: number;
+  /** When a VM was last thawed from it, or it was made; milliseconds. The time of its manifest, so that it outlives the server. */
+  usedAt: number;
 }
 
 /** What a template is made of before it has a manifest: files in a directory made by `begin`. */
 export type Draft = Omit<Manifest, 'format' | 'state' | 'memory' | 'disk' | 'createdAt'>;
 
+/** Unit of `blocks` in stat(2), whatever the file system's own is. */
+const STAT_BLOCK = 512;
 const UNFINISHED = '.making-';
 
 /**
@@ -50,7 +56,7 @@ export class TemplateStore {
           const text = await readFile(join(directory, TEMPLATE_FILES.manifest), 'utf8');
           const manifest = manifestSchema.parse(JSON.parse(text));
           await checkWhole(directory, manifest);
-          this.#known.set(name, { manifest, directory });
+          this.#known.set(name, await measured(manifest, directory));
         } catch (error) {
           this.#damaged.add(name);
           this.#log.warn({ err: error, template: name }, 'a template is damaged and will be made again');
@@ -98,9 +104,17 @@ export class TemplateStore {
     await rename(directory, final);
     await using parent = await open(this.directory, 'r');
     await parent.sync();
-    const stored = { manifest, directory: final };
+    const stored = await measured(manifest, final);
     this.#known.set(draft.id, stored);
     return stored;
+  }
+
+  /** Notes that a VM was thawed from it. */
+  async touch({ manifest, directory }: StoredTemplate): Promise<void> {
+    const known = this.#known.get(manifest.id);
+    if (known === undefined) return;
+    known.usedAt = Date.now();
+    await utimes(join(directory, TEMPLATE_FILES.manifest), new Date(), new Date());
   }
 
   async remove(id: string): Promise<void> {
@@ -132,9 +146,15 @@ async function checkWhole(directory: string, manifest: Manifest): Promise<void> 
   }
 }
 
+async function measured(manifest: Manifest, directory: string): Promise<StoredTemplate> {
+  const { manifest: name, ...files } = TEMPLATE_FILES;
+  const found = await Promise.all(Object.values(files).map((file) => stat(join(directory, file))));
+  const bytes = found.reduce((sum, { blocks }) => sum + blocks * STAT_BLOCK, 0);
+  return { manifest, directory, bytes, usedAt: (await stat(join(directory, name))).mtimeMs };
+}
+
 /** How a template looks to those outside the host. */
-export function describeTemplate({ manifest }: StoredTemplate): Template {
+export function describeTemplate({ manifest, bytes, usedAt }: StoredTemplate): Template {
   const { id, shape, runtime, labels, createdAt } = manifest;
-  const sizeBytes = manifest.state.bytes + manifest.memory.bytes + manifest.disk.bytes;
-  return { id, shape, runtime, labels, createdAt, sizeBytes };
+  return { id, shape, runtime, labels, createdAt, sizeBytes: bytes, usedAt: new Date(usedAt).toISOString() };
 }

@@ -34,12 +34,14 @@ export interface MachineSpec {
   memory: MemoryFile;
   /** Writable qcow2 overlay first, then what it stands on; the last one is raw. */
   disks: string[];
+  /** True: connections that the namespace tracks go on; false: they are forgotten, as they belonged to another machine. */
+  keepConnections?: boolean;
   /** Path of a network namespace that holds `tap`. */
   netns: string;
   tap: string;
   /** User and group that the VMM runs as. */
   uid: number;
-  /** `cgroup.procs` files that the VMM joins. */
+  /** `cgroup.procs` files of the cgroups that the VMM is in before the guest runs. */
   cgroups: string[];
   kernel: string;
   initramfs: string;

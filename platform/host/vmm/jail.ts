@@ -12,8 +12,8 @@ export interface Bind {
 
 /** What `jail/main.go` is told; see there. */
 export interface JailSpec {
-  cgroups: string[];
   netns: string;
+  keepConnections: boolean;
   tap: string;
   monitor: string;
   state: string;

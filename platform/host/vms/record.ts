@@ -9,7 +9,7 @@ import { z } from 'zod';
 const recordSchema = z.object({
   id: z.string(),
   template: z.string(),
-  runtime: z.enum(['base', 'node', 'builder']),
+  runtime: z.enum(['base', 'node', 'python', 'builder']),
   parents: z.array(z.string()),
   shape: z.object({ memoryMiB: z.number(), vcpus: z.number() }),
   slot: z.object({ index: z.number(), kind: z.enum(['public', 'closed']) }),
@@ -23,6 +23,13 @@ const recordSchema = z.object({
   tasksMax: z.number().exactOptional(),
   startedAt: z.string(),
   phases: z.record(z.string(), z.number()),
+  /** What tells it from its siblings; kept when it wakes. */
+  identity: z.object({ machineId: z.string(), bootId: z.string() }),
+  /**
+   * Set while it sleeps: the boot of the host at which it fell asleep. Memory is not synced then, so after another boot
+   * the snapshot is void.
+   */
+  asleepSince: z.object({ hostBoot: z.string(), at: z.string() }).exactOptional(),
   /** True while its processors are stopped because somebody asked for it. */
   paused: z.boolean(),
   /**

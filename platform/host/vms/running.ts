@@ -7,6 +7,7 @@ import type { Slot } from '../network/slot.ts';
 import type { Slots } from '../network/slots.ts';
 import type { Machine } from '../vmm/contract.ts';
 import { updateRecord, type VmRecord } from './record.ts';
+import { hostBoot, SLEEP_STATE, SleepingVm } from './sleeping.ts';
 
 /** Where the egress proxy learns what a slot may reach. */
 export interface EgressTable {
@@ -30,8 +31,10 @@ export class RunningVm implements AsyncDisposable {
   readonly agent: GuestAgent;
   readonly directory: string;
   readonly slot: Slot;
-  /** Resolves once, when everything is freed, with how the VM ended. */
-  readonly ended: Promise<EndReason>;
+  /** Resolves once, when everything is freed, with how the VM ended; `asleep` when its files and its slot go on without a process. */
+  readonly ended: Promise<EndReason | 'asleep'>;
+  readonly #holdings: Holdings;
+  #asleep = false;
   #reason: EndReason | undefined;
   #writing: Promise<void> = Promise.resolve();
 
@@ -41,12 +44,13 @@ export class RunningVm implements AsyncDisposable {
     this.directory = holdings.directory;
     this.slot = holdings.slot;
     this.agent = new GuestAgent(holdings.slot.address);
-    this.ended = machine.ended.then(() => this.#free(holdings));
+    this.#holdings = holdings;
+    this.ended = machine.ended.then(() => (this.#asleep ? this.#leave(holdings) : this.#free(holdings)));
   }
 
   describe(): Vm {
     const { id, template, shape, labels, startedAt, phases } = this.record;
-    return { id, template, shape, address: this.slot.address, labels, startedAt, phases };
+    return { id, template, shape, address: this.slot.address, labels, startedAt, phases, asleep: false };
   }
 
   /** Path of the VM's own file `name`. */
@@ -65,6 +69,27 @@ export class RunningVm implements AsyncDisposable {
     await this.remember({ paused: false });
   }
 
+  /**
+   * Saves the VM into its own snapshot and lets its process go. The record says so before the process ends, so a server
+   * that is killed in between leaves either a VM that runs on or one that sleeps.
+   *
+   * @throws when it cannot be saved; the VM has ended then
+   */
+  async sleep(signal?: AbortSignal): Promise<SleepingVm> {
+    const asleepSince = { hostBoot: await hostBoot(), at: new Date().toISOString() };
+    try {
+      await this.machine.save(join(this.directory, SLEEP_STATE), signal);
+      await this.remember({ asleepSince });
+      this.#asleep = true;
+    } catch (error) {
+      await this.end('ended');
+      throw error;
+    }
+    await this.machine[Symbol.asyncDispose]();
+    await this.ended;
+    return new SleepingVm(this.record, this.#holdings);
+  }
+
   /** Ends the VM; the first reason given is the one that counts. */
   async end(reason: EndReason): Promise<void> {
     this.#reason ??= reason;
@@ -77,11 +102,17 @@ export class RunningVm implements AsyncDisposable {
   }
 
   /** Changes the record for a later server; one change after the other. */
-  remember(change: Partial<Pick<VmRecord, 'paused' | 'ready'>>): Promise<void> {
+  remember(change: Partial<Pick<VmRecord, 'paused' | 'ready' | 'asleepSince'>>): Promise<void> {
     Object.assign(this.record, change);
     const written = this.#writing.then(() => updateRecord(this.directory, this.record));
     this.#writing = written.catch(() => {});
     return written;
+  }
+
+  async #leave({ slot, cgroups, egress }: Holdings): Promise<'asleep'> {
+    egress.forget(slot.address);
+    await cgroups.remove(this.record.id);
+    return 'asleep';
   }
 
   async #free({ directory, slot, slots, cgroups, egress }: Holdings): Promise<EndReason> {

@@ -5,12 +5,13 @@ import { ThawError } from '../../errors.ts';
 import { cancelled } from '../cancelled.ts';
 import type { Cgroups } from '../cgroup.ts';
 import type { Egress, RuntimeName, Shape } from '../contract.ts';
-import { afterThaw } from '../guest/after-thaw.ts';
+import { afterThaw, newIdentity } from '../guest/after-thaw.ts';
 import type { SlotKind } from '../network/addresses.ts';
+import type { Slot } from '../network/slot.ts';
 import type { Slots } from '../network/slots.ts';
 import type { ImageSet } from '../parts.ts';
 import type { Machine, MachineSpec, Vmm } from '../vmm/contract.ts';
-import { createRecord, type VmRecord } from './record.ts';
+import { createRecord, updateRecord, type VmRecord } from './record.ts';
 import { type EgressTable, RunningVm } from './running.ts';
 
 const MIB = 1024 * 1024;
@@ -49,6 +50,13 @@ export interface StartPlan {
   tasksMax?: number;
   /** Saved device state to load; absent = boot. */
   state?: string;
+  /** What a VM that wakes has kept, its directory included; absent for a new one. None of it is freed when a step fails. */
+  kept?: {
+    slot: Slot;
+    identity: VmRecord['identity'];
+    /** Called before the processors run: the saved state is void from then on. */
+    goesOn(): void;
+  };
   /** Puts disk and memory in place; returns the memory file and the disks, writable one first. */
   place(directory: string): Promise<Pick<MachineSpec, 'memory' | 'disks'>>;
 }
@@ -63,7 +71,13 @@ export async function startVm(parts: StartParts, plan: StartPlan, signal?: Abort
       return await startOnce(parts, plan, signal);
     } catch (error) {
       if (signal?.aborted) throw cancelled(signal);
-      if (attempt === ATTEMPTS || !(error instanceof ThawError) || error.code !== 'thaw_failed') throw error;
+      if (
+        attempt === ATTEMPTS ||
+        plan.kept !== undefined ||
+        !(error instanceof ThawError) ||
+        error.code !== 'thaw_failed'
+      )
+        throw error;
     }
   }
 }
@@ -79,8 +93,7 @@ async function startOnce(parts: StartParts, plan: StartPlan, signal?: AbortSigna
   const directory = join(parts.directory, plan.id);
   await using stack = new AsyncDisposableStack();
   const kind: SlotKind = plan.egress.mode === 'public' ? 'public' : 'closed';
-  const slot = await slots.take(kind);
-  stack.defer(() => slots.give(slot));
+  const slot = plan.kept?.slot ?? stack.adopt(await slots.take(kind), (taken) => slots.give(taken));
   egress.allow(slot.address, plan.egress);
   stack.defer(() => egress.forget(slot.address));
   const record: VmRecord = {
@@ -93,6 +106,7 @@ async function startOnce(parts: StartParts, plan: StartPlan, signal?: AbortSigna
     labels: plan.labels,
     memory: plan.memory,
     egress: plan.egress,
+    identity: plan.kept?.identity ?? newIdentity(),
     startedAt: new Date().toISOString(),
     ...(plan.cpus === undefined ? {} : { cpus: plan.cpus }),
     ...(plan.tasksMax === undefined ? {} : { tasksMax: plan.tasksMax }),
@@ -100,8 +114,10 @@ async function startOnce(parts: StartParts, plan: StartPlan, signal?: AbortSigna
     paused: false,
     ready: false,
   };
-  stack.defer(() => rm(directory, { recursive: true, force: true }));
-  await createRecord(directory, record);
+  if (plan.kept === undefined) {
+    stack.defer(() => rm(directory, { recursive: true, force: true }));
+    await createRecord(directory, record);
+  }
   stack.defer(() => cgroups.remove(plan.id));
   const [files, procs] = await both(
     plan.place(directory),
@@ -112,9 +128,13 @@ async function startOnce(parts: StartParts, plan: StartPlan, signal?: AbortSigna
   );
   phases.mark('prepare');
   const machine = stack.use(await startMachine(parts, plan, { ...files, directory, slot, procs, phases }, signal));
+  if (plan.kept !== undefined) {
+    await updateRecord(directory, record);
+    plan.kept.goesOn();
+  }
   await machine.resume();
   if (plan.state !== undefined) {
-    const identity = { hostname: plan.id, tasksMax: plan.tasksMax ?? DEFAULT_TASKS };
+    const identity = { hostname: plan.id, ...record.identity, tasksMax: plan.tasksMax ?? DEFAULT_TASKS };
     await afterThaw(slot.address, identity, whileItRuns(machine, signal));
     phases.mark('identity');
   }
@@ -151,6 +171,7 @@ function startMachine(parts: StartParts, plan: StartPlan, placed: Placed, signal
     shape: plan.shape,
     memory: placed.memory,
     disks: placed.disks,
+    keepConnections: plan.kept !== undefined,
     netns: placed.slot.netns,
     tap: placed.slot.tap,
     uid: FIRST_UID + placed.slot.index,

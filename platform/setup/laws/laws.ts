@@ -17,6 +17,7 @@ const LOG = 'platform/log.ts';
 const CONFIG = 'platform/config.ts';
 const HOST = 'platform/host/contract.ts';
 const CONTROL = 'platform/control/contract.ts';
+const LOGS = 'platform/logs/contract.ts';
 const SDK = 'platform/sdk/';
 const MANIFEST = 'package.json';
 const EVERYTHING = ['platform/', 'router/', 'builders/', 'runtime-images/', MANIFEST];
@@ -50,15 +51,28 @@ export const LAWS: readonly Law[] = [
   },
   {
     room: 'platform/api/',
-    may: [ERRORS, LOG, HOST, 'platform/control/'],
+    may: [ERRORS, LOG, HOST, LOGS, 'platform/control/'],
     packages: SQL,
     because: 'the API sees the control plane and the Host contract',
   },
   { room: 'platform/logs/', may: [ERRORS, LOG, HOST], because: 'logs come out of the Host contract' },
   {
+    room: 'platform/metrics/',
+    may: [],
+    types: [HOST],
+    packages: [...SQL, ...HTTP],
+    because: 'metrics are told what to count and handed what they read',
+  },
+  {
+    room: 'platform/crons/',
+    may: [ERRORS, LOG, CONTROL],
+    packages: [...SQL, ...HTTP],
+    because: 'crons are handed what is scheduled, how to ask an app and where to record it',
+  },
+  {
     room: SDK,
     may: [],
-    types: [ERRORS, HOST, CONTROL],
+    types: [ERRORS, HOST, CONTROL, LOGS],
     packages: 'all',
     because: 'the SDK runs anywhere: of the platform it has types alone',
   },

@@ -176,7 +176,6 @@ func TestRefusals(t *testing.T) {
 		says  string
 	}{
 		"a namespace that is not there": {func(s *Spec) { s.Netns = "/run/netns/no-such-namespace" }, "jail: netns"},
-		"a cgroup that is not there":    {func(s *Spec) { s.Cgroups = []string{"/sys/fs/cgroup/none/cgroup.procs"} }, "jail: cgroup"},
 		"a state that is not there":     {func(s *Spec) { s.State = "/no/state" }, "jail: state"},
 		"a bind that is not there":      {func(s *Spec) { s.Binds = append(s.Binds, Bind{From: "/no/bind", To: "/vm/x"}) }, "jail: root"},
 		"a device that is not there":    {func(s *Spec) { s.Devices = []string{"/dev/no-such-device"} }, "jail: root"},

@@ -3,10 +3,10 @@
 //	jail '<spec as JSON>'
 //	jail --tsc-khz           prints the frequency of the time-stamp counter
 //
-// It joins cgroups and a network namespace, builds a private root directory out
+// It enters a network namespace, builds a private root directory out
 // of bind mounts, opens what the VMM needs, gives up root and executes it:
 //
-//	join cgroups -> enter namespace -> flush its connections -> open tap, monitor,
+//	enter namespace -> flush its connections -> open tap, monitor,
 //	state -> new mount namespace, tmpfs root, binds, pivot -> limits -> uid, gid,
 //	no new privileges -> exec
 //
@@ -38,12 +38,11 @@ func main() {
 	}
 	spec, err := readSpec(os.Args[1])
 	check("spec", "", err)
-	for _, file := range spec.Cgroups {
-		check("cgroup", file, joinCgroup(file))
-	}
 	if spec.Netns != "" {
 		check("netns", spec.Netns, enterNetns(spec.Netns))
-		check("conntrack", spec.Netns, flushConnections())
+		if !spec.Keep {
+			check("conntrack", spec.Netns, flushConnections())
+		}
 	}
 	files := map[int]int{}
 	files[monitorFd] = must("monitor", spec.Monitor)(listenUnix(spec.Monitor))
@@ -94,16 +93,6 @@ func closeAbove(last int) error {
 		return errno
 	}
 	return nil
-}
-
-func joinCgroup(file string) error {
-	fd, err := syscall.Open(file, syscall.O_WRONLY|syscall.O_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer syscall.Close(fd)
-	_, err = syscall.Write(fd, []byte("0")) // 0 = the writing process
-	return err
 }
 
 func check(step, subject string, err error) {

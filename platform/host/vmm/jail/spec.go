@@ -16,12 +16,12 @@ type Bind struct {
 
 // Spec is everything the jail is told; sizes in bytes.
 type Spec struct {
-	Cgroups   []string          `json:"cgroups"` // cgroup.procs files to join
-	Netns     string            `json:"netns"`   // path of the network namespace, empty = stay
-	Tap       string            `json:"tap"`     // name of the tap in it, empty = none
-	Monitor   string            `json:"monitor"` // path of the unix socket to listen on
-	State     string            `json:"state"`   // file with saved device state, empty = none
-	Root      string            `json:"root"`    // empty directory that the root is mounted on
+	Netns     string            `json:"netns"`           // path of the network namespace, empty = stay
+	Keep      bool              `json:"keepConnections"` // leave the namespace's tracked connections as they are
+	Tap       string            `json:"tap"`             // name of the tap in it, empty = none
+	Monitor   string            `json:"monitor"`         // path of the unix socket to listen on
+	State     string            `json:"state"`           // file with saved device state, empty = none
+	Root      string            `json:"root"`            // empty directory that the root is mounted on
 	Binds     []Bind            `json:"binds"`
 	Devices   []string          `json:"devices"` // device nodes, at the same paths inside
 	Links     map[string]string `json:"links"`   // symbolic links inside the root: name -> target

@@ -4,6 +4,7 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { ThawError } from '../../../errors.ts';
+import { joinCgroups } from '../../cgroup.ts';
 import type { Machine, MachineEnd, MachineRecord, MachineSpec, Vmm, VmmIdentity } from '../contract.ts';
 import { type Bind, SYSTEM_BINDS, SYSTEM_LINKS, spawnJailed } from '../jail.ts';
 import { findByArgument, isRunning, killRecorded, startTimeOf } from '../process.ts';
@@ -133,8 +134,8 @@ class QemuVmm implements Vmm {
     ]);
     const monitorPath = join(spec.directory, MONITOR_SOCKET);
     const child = await spawnJailed(this.#jail, spec.directory, {
-      cgroups: spec.cgroups,
       netns: spec.netns,
+      keepConnections: spec.keepConnections ?? false,
       tap: spec.tap,
       monitor: monitorPath,
       state,
@@ -150,13 +151,17 @@ class QemuVmm implements Vmm {
     const ended = new Promise<MachineEnd>((resolve) =>
       child.once('exit', (code, endSignal) => resolve({ code, signal: endSignal })),
     );
+    // Joining waits for the kernel (10 ms), so it happens while the VMM starts. The guest does not run before.
+    const joined = joinCgroups(spec.cgroups, child.pid);
+    joined.catch(() => {}); // awaited below
     const record = { pid: child.pid, startTime: (await startTimeOf(child.pid)) ?? '' };
     try {
       const monitor = await Monitor.open(monitorPath, ended, signal);
+      await joined;
       spec.mark?.('spawn');
       return new QemuMachine(spec.directory, record, monitor, ended);
     } catch (error) {
-      await killRecorded(record);
+      await Promise.allSettled([killRecorded(record), joined]);
       signal?.throwIfAborted();
       throw await explained(error, spec.directory);
     }
