@@ -2,6 +2,7 @@ import { chmod, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Artifact, definitionHash, type Recipe } from '../cache/artifact.ts';
 import { type ImageDefinition, lineage } from '../definition.ts';
+import { toolchainRecipe } from '../go/toolchain.ts';
 import { composeTree } from './compose.ts';
 import { packExt4 } from './ext4.ts';
 
@@ -28,8 +29,10 @@ export async function diskRecipe({
   signal,
   progress,
 }: DiskInputs): Promise<Recipe<'ext4'>> {
-  const layers = lineage(image).map(async ({ parent: _, addons, ...layer }) => ({
+  const layers = lineage(image).map(async ({ parent: _, addons, go, ...layer }) => ({
     ...layer,
+    // What is made of a toolchain counts too.
+    ...(go === undefined ? {} : { go: definitionHash(toolchainRecipe(go, signal, progress).definition) }),
     // An addon is what its source says, wherever that lies.
     addons: await Promise.all(addons.map(async ({ source, to }) => ({ to, text: await readFile(source, 'utf8') }))),
   }));

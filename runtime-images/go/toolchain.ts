@@ -74,10 +74,12 @@ export function toolchainRecipe(
  * for what it keeps goes by the path that it is at.
  */
 async function compileLibrary(stage: string, signal: AbortSignal): Promise<void> {
-  for (const name of ['dev', 'tmp']) await mkdir(join(stage, name));
+  for (const name of ['dev', 'proc', 'tmp']) await mkdir(join(stage, name));
   await run('cp', ['--archive', '/dev/null', join(stage, 'dev/null')], { signal });
   const env = { HOME: '/tmp', GOCACHE: GO_CACHE, CGO_ENABLED: '0', GOTOOLCHAIN: 'local', GOFLAGS: '-buildvcs=false' };
-  await run('chroot', [stage, join(GO_PATH, 'bin/go'), 'build', 'std'], { env, signal });
+  // Go looks itself up in /proc. The mount is in a namespace of its own and ends with it.
+  const inside = 'mount -t proc proc "$1/proc" && exec chroot "$1" "$2" build std';
+  await run('unshare', ['--mount', 'sh', '-ec', inside, 'sh', stage, join(GO_PATH, 'bin/go')], { env, signal });
   // Builds in guests, which are another user's, add to it.
   await run('chmod', ['-R', 'a+rwX', join(stage, GO_CACHE)], { signal });
 }
