@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import type { App, CronSpec, RunSpec, Scaling } from '../platform/control/contract.ts';
-import { EGRESS_PROXY_URL, type Template } from '../platform/host/contract.ts';
+import type { Template } from '../platform/host/contract.ts';
+import { buildEnvironment } from './build-environment.ts';
 import { BuildingVm } from './building-vm.ts';
 import { extraCertificates } from './certificates.ts';
 import type { BuildSettings, Report } from './contract.ts';
@@ -117,28 +118,4 @@ function files({ npmrc, caBundle }: BuildSettings) {
     { path: 'ca.pem', content: text(caBundle) },
     { path: 'extra-ca.pem', content: text(extraCertificates(caBundle)) },
   ];
-}
-/** All that tools in the builder get; nothing of it comes from the server's own environment. */
-function buildEnvironment({ caBundle, egressProxy }: BuildSettings): Record<string, string> {
-  const certificates = posix.join(PROGRAMS, 'ca.pem');
-  const extra = posix.join(PROGRAMS, 'extra-ca.pem');
-  return {
-    CI: 'true',
-    NO_COLOR: '1',
-    npm_config_userconfig: posix.join(PROGRAMS, 'npmrc'),
-    [EGRESS_PROXY_URL]: egressProxy,
-    HTTP_PROXY: egressProxy,
-    HTTPS_PROXY: egressProxy,
-    http_proxy: egressProxy,
-    https_proxy: egressProxy,
-    npm_config_proxy: egressProxy,
-    npm_config_https_proxy: egressProxy,
-    ...(caBundle === ''
-      ? {}
-      : {
-          NODE_EXTRA_CA_CERTS: extra,
-          SSL_CERT_FILE: certificates,
-          GIT_SSL_CAINFO: certificates,
-        }),
-  };
 }

@@ -19,6 +19,10 @@ export interface BuildSettings {
   caBundle: string;
   /** Lines of npm configuration for builds: the registry, and credentials if the operator says so. Builds can read them. */
   npmrc: string;
+  /** Index of Python's packages. */
+  pipIndex: string;
+  /** `GOPROXY` and the like: where Go modules come from, and who vouches for them. */
+  go: Record<string, string>;
   /** Bytes of cached installs that are kept on disk. */
   buildCacheBytes: number;
   /** Host names that builds may reach: the package registries. */

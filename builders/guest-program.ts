@@ -7,6 +7,8 @@ const ENTRIES = {
   shim: new URL('function/runtime/shim.ts', import.meta.url),
   /** Loaded into web apps on Node: lets them renew after a thaw. */
   preload: new URL('web/runtime/preload.ts', import.meta.url),
+  /** Serves static sites. */
+  static: new URL('static/runtime/main.ts', import.meta.url),
   /** Detects, installs and bundles. */
   build: new URL('guest/main.ts', import.meta.url),
 } as const;

@@ -76,6 +76,10 @@ const schema = z.object({
   THAW_BUILD_CA: z.string().optional(),
   /** npm configuration lines that builds get besides the registry's address, e.g. a token. */
   THAW_BUILD_NPMRC: z.string().optional(),
+  /** Index of Python's packages that builds use, credentials included; default: the host's own. */
+  THAW_BUILD_PIP_INDEX: z.string().optional(),
+  /** Go module proxy that builds use, credentials included; default: the host's own. */
+  THAW_BUILD_GOPROXY: z.string().optional(),
 });
 
 type Parsed = z.infer<typeof schema>;
@@ -124,6 +128,8 @@ export interface Config {
   buildCacheBytes: number;
   buildCa: string | undefined;
   buildNpmrc: string | undefined;
+  buildPipIndex: string | undefined;
+  buildGoProxy: string | undefined;
   /** Short stable name of this data directory: tells several servers on one machine apart. */
   serverId: string;
 }
@@ -183,6 +189,8 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     buildCacheBytes: value.THAW_BUILD_CACHE_MB * 1024 * 1024,
     buildCa: value.THAW_BUILD_CA,
     buildNpmrc: value.THAW_BUILD_NPMRC,
+    buildPipIndex: value.THAW_BUILD_PIP_INDEX,
+    buildGoProxy: value.THAW_BUILD_GOPROXY,
     serverId: createHash('sha256').update(data).digest('hex').slice(0, 8),
   };
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { serve as listen, type ServerType } from '@hono/node-server';
 import { openBuilders } from '../builders/open.ts';
+import { settingsJsonSchema } from '../builders/settings/json-schema.ts';
 import { openEdge } from '../router/edge.ts';
 import { RouteTable } from '../router/table.ts';
 import { createApi } from './api/create.ts';
@@ -167,6 +168,10 @@ export async function serve(config: Config, log: Log): Promise<Server> {
     maxSourceBytes: config.maxSourceBytes,
     ready: () => ready,
     deploy: (request, report, signal) => builders.deploy(request, report, signal),
+    redeploy: (request, report, signal) => builders.redeploy(request, report, signal),
+    crons,
+    buildCache: builders.cache,
+    settingsSchema: settingsJsonSchema,
     logs: (app, { follow, query, limit }, signal) =>
       follow ? store.follow(app.id, query, limit, signal) : iterate(store.read(app.id, query, limit)),
     metrics: { exposition: () => metrics.exposition(), openTo: config.metrics },

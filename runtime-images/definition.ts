@@ -8,6 +8,14 @@ export interface NpmPackage {
   copy: { from: string; to: string }[];
 }
 
+/** A Go toolchain, as its project publishes it for the module proxy. */
+export interface GoToolchain {
+  /** E.g. `1.26.8`. */
+  version: string;
+  /** As in a go.sum, `h1:` and base64: what is downloaded has to match. */
+  sum: string;
+}
+
 /** A C file that is compiled on the host into a library without dependencies. */
 export interface NativeAddon {
   /** Absolute path of the source. */
@@ -38,6 +46,8 @@ export interface ImageDefinition {
   /** Debian packages, on top of Debian's minimal set. */
   debian: readonly string[];
   npm: readonly NpmPackage[];
+  /** Unpacked at `/usr/local/go`. */
+  go?: GoToolchain;
   addons: readonly NativeAddon[];
   files: readonly ImageFile[];
   links: readonly ImageLink[];

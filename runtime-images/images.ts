@@ -2,9 +2,10 @@ import { base } from './base/image.ts';
 import { builder } from './builder/image.ts';
 import type { ImageDefinition } from './definition.ts';
 import { node } from './node/image.ts';
+import { python } from './python/image.ts';
 
 /** Every runtime image, parents before those built on them. */
-export const IMAGES = { base, node, builder } as const satisfies Record<string, ImageDefinition>;
+export const IMAGES = { base, node, python, builder } as const satisfies Record<string, ImageDefinition>;
 
 export type ImageName = keyof typeof IMAGES;
 

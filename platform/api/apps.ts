@@ -24,7 +24,7 @@ const create = createRoute({
   summary: 'Make an app; the first push or deployment does it as well',
   security: WITH_KEY,
   request: { body: takes(z.object({ name: AppName, project: ProjectName.optional() })) },
-  responses: { 201: answers('the app', AppShape), ...errors('not_found', 'conflict', 'too_large') },
+  responses: { 201: answers('the app', AppShape), ...errors('not_found', 'conflict', 'quota_exceeded', 'too_large') },
 });
 
 const get = createRoute({

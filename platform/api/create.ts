@@ -4,9 +4,13 @@ import { createMiddleware } from 'hono/factory';
 import { requestId } from 'hono/request-id';
 import { ThawError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { appEnvironmentRoutes } from './app-environment.ts';
 import { appRoutes } from './apps.ts';
 import { authenticate } from './authentication.ts';
+import { buildCacheRoutes } from './build-cache.ts';
+import { cronRoutes } from './crons.ts';
 import { deploymentRoutes } from './deployments.ts';
+import { domainRoutes } from './domains.ts';
 import { type Api, type ApiEnv, newApi } from './environment.ts';
 import { answerError, answerNotFound } from './error-answer.ts';
 import { healthRoutes } from './health.ts';
@@ -18,10 +22,31 @@ import { metricsRoutes } from './metrics.ts';
 import type { ApiParts } from './parts.ts';
 import { projectRoutes } from './projects.ts';
 import { releaseRoutes } from './releases.ts';
+import { SETTINGS_SCHEMA_PATH, settingsSchemaRoutes } from './settings-schema.ts';
 
 const OPENAPI_PATH = '/v1/openapi.json';
-/** No JSON that the API takes is anywhere near this. */
+const ENVIRONMENT_PATH = '/v1/apps/:app/environment';
+/** No JSON that the API takes is anywhere near this, but for environments. */
 const MAX_JSON_BYTES = 64 * 1024;
+/** An environment at its limit, 256 KiB, when JSON needs six characters (`\u0001`) for each byte of it. */
+const MAX_ENVIRONMENT_BYTES = 2 * 1024 * 1024;
+
+const RESOURCES = [
+  healthRoutes,
+  projectRoutes,
+  keyRoutes,
+  appRoutes,
+  deploymentRoutes,
+  releaseRoutes,
+  appEnvironmentRoutes,
+  domainRoutes,
+  cronRoutes,
+  instanceRoutes,
+  logRoutes,
+  buildCacheRoutes,
+  settingsSchemaRoutes,
+  hostRoutes,
+];
 
 /** The HTTP API, without a listener: `/healthz`, `/v1/...` and, when handed in, `/metrics` and `/git`. */
 export function createApi(parts: ApiParts): Api {
@@ -30,11 +55,11 @@ export function createApi(parts: ApiParts): Api {
   api.notFound(answerNotFound);
   api.use(requestId());
   api.use(logRequests(parts.log));
-  api.use('/v1/*', except(OPENAPI_PATH, authenticate(parts.control)));
-  api.use('/v1/*', except(isUpload, bodyLimit({ maxSize: MAX_JSON_BYTES, onError: refuseBody })));
+  api.use('/v1/*', except([OPENAPI_PATH, SETTINGS_SCHEMA_PATH], authenticate(parts.control)));
+  api.use(ENVIRONMENT_PATH, limitBody(MAX_ENVIRONMENT_BYTES));
+  api.use('/v1/*', except([ENVIRONMENT_PATH, isUpload], limitBody(MAX_JSON_BYTES)));
 
-  const resources = [healthRoutes, projectRoutes, keyRoutes, appRoutes, deploymentRoutes, releaseRoutes];
-  for (const routes of [...resources, instanceRoutes, logRoutes, hostRoutes]) api.route('/', routes(parts));
+  for (const routes of RESOURCES) api.route('/', routes(parts));
   if (parts.metrics !== undefined) api.route('/', metricsRoutes(parts.control, parts.metrics));
   if (parts.git !== undefined) api.route('/git', parts.git);
 
@@ -65,6 +90,9 @@ function isUpload(c: { req: { method: string; path: string } }): boolean {
   return c.req.method === 'POST' && /^\/v1\/apps\/[^/]+\/deployments$/.test(c.req.path);
 }
 
-function refuseBody(): never {
-  throw new ThawError('too_large', `The body is larger than ${MAX_JSON_BYTES / 1024} KiB.`);
+function limitBody(maxSize: number) {
+  const onError = () => {
+    throw new ThawError('too_large', `The body is larger than ${maxSize / 1024} KiB.`);
+  };
+  return bodyLimit({ maxSize, onError });
 }

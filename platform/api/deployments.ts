@@ -1,13 +1,14 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { type Deployment, PRODUCTION_BRANCH } from '../control/contract.ts';
+import { PRODUCTION_BRANCH } from '../control/contract.ts';
 import { ThawError } from '../errors.ts';
 import { requireScope } from './authentication.ts';
-import { deployEvents, type ShownDeployment } from './deploy-events.ts';
 import { answers, errors, streams, WITH_KEY } from './describe.ts';
 import { type Api, newApi } from './environment.ts';
 import { ndjson } from './ndjson.ts';
 import type { ApiParts } from './parts.ts';
+import { progress } from './progress.ts';
 import { AppName, BranchName, DeployEventShape, DeploymentShape } from './shapes.ts';
+import { shownDeployed, shownDeployment } from './shown-deployment.ts';
 import { upload } from './upload.ts';
 
 const TAR = 'application/x-tar';
@@ -36,7 +37,7 @@ const deploy = createRoute({
     query: z.object({ branch: BranchName.default(PRODUCTION_BRANCH) }),
     body: { required: true, content: { [TAR]: { schema: { type: 'string', format: 'binary' } } } },
   },
-  responses: { 200: streams('progress, then the outcome', DeployEventShape), ...errors('conflict') },
+  responses: { 200: streams('progress, then the outcome', DeployEventShape), ...errors('conflict', 'quota_exceeded') },
 });
 
 export function deploymentRoutes(parts: ApiParts): Api {
@@ -64,14 +65,13 @@ export function deploymentRoutes(parts: ApiParts): Api {
       return ndjson(c, {
         log,
         closing,
-        produce: (signal) => deployEvents(parts.deploy, request, signal, shownDeployment),
+        produce: (signal) =>
+          progress(
+            (report) => parts.deploy(request, report, signal),
+            (deployed) => ({ type: 'done', ...shownDeployed(deployed) }),
+          ),
         failed: (error) => ({ type: 'failed', ...error.toBody() }),
         beforeEnd: drain,
       });
     });
-}
-
-/** How a deployment is started stays inside: its environment may hold secrets. */
-function shownDeployment({ run: _, template: __, ...shown }: Deployment): ShownDeployment {
-  return shown;
 }

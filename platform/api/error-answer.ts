@@ -10,6 +10,8 @@ export function answerError(log: Log, error: unknown, c: Context<ApiEnv>): Respo
   const told = explain(error);
   logError(log, told, c);
   if (told.code === 'unauthenticated') c.header('www-authenticate', 'Bearer realm="thaw"');
+  if (told.limit !== undefined) c.header('x-thaw-limit', told.limit);
+  if (told.retryAfterMs !== undefined) c.header('retry-after', String(Math.ceil(told.retryAfterMs / 1000)));
   return c.json(told.toBody(), told.status as ContentfulStatusCode);
 }
 

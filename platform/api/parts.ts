@@ -1,5 +1,5 @@
 import type { Hono } from 'hono';
-import type { App, Control, Deployment, Principal, Release } from '../control/contract.ts';
+import type { App, Control, CronRun, CronSpec, Deployment, Principal, Release } from '../control/contract.ts';
 import type { Finding, Host } from '../host/contract.ts';
 import type { Log } from '../log.ts';
 import type { LogLine, LogQuery } from '../logs/contract.ts';
@@ -20,6 +20,38 @@ export interface Deployed {
   deployment: Deployment;
   release: Release;
   url: string;
+}
+
+/** The schedules of apps. */
+export interface Crons {
+  /** Those of what is in front of an app now, and when each comes next. */
+  upcoming(app: string): { cron: CronSpec; next: string | null; running: number }[];
+  /**
+   * Runs one now, beside its schedule, and waits for its end. A run that fails is a result and no error.
+   *
+   * @throws ThawError `not_found`; `conflict` when it runs already and must not overlap
+   */
+  run(app: string, cron: string, signal: AbortSignal): Promise<CronRun>;
+}
+
+/** An install step that was frozen, for later builds to begin after it. */
+export interface CachedInstall {
+  key: string;
+  project: string;
+  /** The app whose build made it; others of the project use it too. */
+  app: string;
+  sizeBytes: number;
+  /** ISO 8601. */
+  createdAt: string;
+  lastUsedAt: string;
+}
+
+/** The installs that builds begin from. */
+export interface BuildCache {
+  /** Those of one project, or all; the most recently used first. */
+  list(project: string | null): Promise<CachedInstall[]>;
+  /** Removes all entries of a project, of one of its apps, or of everyone. Returns how many. */
+  clear(project: string | null, app?: string): Promise<number>;
 }
 
 export interface LogOptions {
@@ -66,6 +98,21 @@ export interface ApiParts {
    * @throws ThawError, which becomes the last line of the answer
    */
   deploy(request: DeployRequest, report: (line: string) => void, signal: AbortSignal): Promise<Deployed>;
+  /**
+   * Bakes what is in front of a branch again, with the environment of now, and releases it for the reason
+   * `environment`. Nothing is built.
+   *
+   * @throws ThawError
+   */
+  redeploy(
+    request: { app: App; branch: string },
+    report: (line: string) => void,
+    signal: AbortSignal,
+  ): Promise<Deployed>;
+  crons: Crons;
+  buildCache: BuildCache;
+  /** JSON schema of `thaw.toml`. */
+  settingsSchema(): unknown;
   /** The log of an app, oldest line first; ends when `signal` fires. */
   logs(app: App, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine>;
   /** What runs now, of every app. */

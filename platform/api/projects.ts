@@ -1,9 +1,10 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { requireAdmin, requireScope } from './authentication.ts';
+import { DEFAULT_PROJECT } from '../control/projects.ts';
+import { projectFor, requireAdmin, requireScope } from './authentication.ts';
 import { answers, errors, takes, WITH_KEY } from './describe.ts';
 import { type Api, newApi } from './environment.ts';
 import type { ApiParts } from './parts.ts';
-import { ProjectName, ProjectShape } from './shapes.ts';
+import { LimitsShape, ProjectName, ProjectShape, UsageShape } from './shapes.ts';
 
 const list = createRoute({
   method: 'get',
@@ -22,7 +23,33 @@ const create = createRoute({
   responses: { 201: answers('the project', ProjectShape), ...errors('conflict', 'too_large') },
 });
 
+const params = z.object({ name: ProjectName });
+const LimitsAnswer = z.object({ limits: LimitsShape, usage: UsageShape });
+
+const limits = createRoute({
+  method: 'get',
+  path: '/v1/projects/{name}/limits',
+  summary: 'How much a project may have, and what it has used',
+  security: WITH_KEY,
+  request: { params },
+  responses: { 200: answers('the limits', LimitsAnswer), ...errors('not_found') },
+});
+
+const setLimits = createRoute({
+  method: 'patch',
+  path: '/v1/projects/{name}/limits',
+  summary: 'Set limits of a project (admin); those that are not named stay',
+  security: WITH_KEY,
+  request: { params, body: takes(LimitsShape.partial().openapi('ProjectLimitsChange')) },
+  responses: { 200: answers('the limits', LimitsAnswer), ...errors('not_found', 'too_large') },
+});
+
 export function projectRoutes({ control }: ApiParts): Api {
+  const told = async (name: string) => ({
+    limits: await control.projects.limits(name),
+    usage: await control.projects.usage(name),
+  });
+
   return newApi()
     .openapi(list, async (c) => {
       const { principal } = c.var;
@@ -34,5 +61,17 @@ export function projectRoutes({ control }: ApiParts): Api {
     .openapi(create, async (c) => {
       requireAdmin(c.var.principal);
       return c.json(await control.projects.create(c.req.valid('json').name), 201);
+    })
+    .openapi(limits, async (c) => {
+      requireScope(c.var.principal, 'read');
+      const name = projectFor(c.var.principal, c.req.valid('param').name, DEFAULT_PROJECT);
+      return c.json(await told(name), 200);
+    })
+    .openapi(setLimits, async (c) => {
+      requireAdmin(c.var.principal);
+      const { name } = c.req.valid('param');
+      const named = Object.entries(c.req.valid('json')).filter(([, value]) => value !== undefined);
+      await control.projects.setLimits(name, Object.fromEntries(named));
+      return c.json(await told(name), 200);
     });
 }

@@ -7,6 +7,9 @@ import { type Api, newApi } from './environment.ts';
 import type { ApiParts } from './parts.ts';
 import { AppName, BranchName, DeploymentId, ReleaseShape } from './shapes.ts';
 
+/** What a Postgres integer holds. */
+const MOST_RELEASES = 2_147_483_647;
+
 const params = z.object({ app: AppName });
 
 const list = createRoute({
@@ -30,6 +33,37 @@ const create = createRoute({
   responses: { 201: answers('the release', ReleaseShape), ...errors('not_found', 'conflict', 'too_large') },
 });
 
+const rollback = createRoute({
+  method: 'post',
+  path: '/v1/apps/{app}/rollback',
+  summary: 'Put an earlier deployment of a branch in front again, as a new release',
+  security: WITH_KEY,
+  request: {
+    params,
+    body: takes(
+      z.strictObject({
+        release: z.number().int().min(1).max(MOST_RELEASES).optional().openapi({
+          description: 'Number of the release to go back to. Default: the one before the current one.',
+        }),
+        branch: BranchName.default(PRODUCTION_BRANCH),
+      }),
+    ),
+  },
+  responses: { 201: answers('the release', ReleaseShape), ...errors('not_found', 'conflict', 'too_large') },
+});
+
+const promote = createRoute({
+  method: 'post',
+  path: '/v1/apps/{app}/promote',
+  summary: 'Put a preview, or any ready deployment, in front of the app itself',
+  security: WITH_KEY,
+  request: {
+    params,
+    body: takes(z.union([z.strictObject({ deployment: DeploymentId }), z.strictObject({ branch: BranchName })])),
+  },
+  responses: { 201: answers('the release', ReleaseShape), ...errors('not_found', 'conflict', 'too_large') },
+});
+
 export function releaseRoutes({ control }: ApiParts): Api {
   return newApi()
     .openapi(list, async (c) => {
@@ -46,5 +80,15 @@ export function releaseRoutes({ control }: ApiParts): Api {
       // One that was built for another branch was never in front of this one.
       const reason = deployment.branch === branch ? 'rollback' : 'promote';
       return c.json(await control.releases.create({ app: app.name, branch, deployment: id, reason }), 201);
+    })
+    .openapi(rollback, async (c) => {
+      requireScope(c.var.principal, 'deploy');
+      const app = await control.apps.get(c.req.valid('param').app, c.var.principal.project);
+      return c.json(await control.releases.rollback({ app: app.name, ...c.req.valid('json') }), 201);
+    })
+    .openapi(promote, async (c) => {
+      requireScope(c.var.principal, 'deploy');
+      const app = await control.apps.get(c.req.valid('param').app, c.var.principal.project);
+      return c.json(await control.releases.promote({ app: app.name, ...c.req.valid('json') }), 201);
     });
 }

@@ -62,6 +62,28 @@ export const AppShape = z
   })
   .openapi('App');
 
+const ScalingShape = z
+  .object({
+    minInstances: z.number().int().optional(),
+    maxInstances: z.number().int().optional(),
+    softLimit: z.number().int().optional(),
+    hardLimit: z.number().int().optional(),
+    idleMs: z.number().optional(),
+    sleep: z.enum(['off', 'stop', 'freeze']).optional(),
+  })
+  .openapi('Scaling', { description: 'What its author wrote; absent: the operator’s default.' });
+
+const CronShape = z
+  .object({
+    name: z.string(),
+    schedule: z.string().openapi({ example: '*/5 * * * *' }),
+    timezone: z.string().openapi({ example: 'UTC' }),
+    path: z.string(),
+    method: z.enum(['GET', 'POST']),
+    overlap: z.enum(['skip', 'allow']),
+  })
+  .openapi('Cron');
+
 export const DeploymentShape = z
   .object({
     id: z.string(),
@@ -71,6 +93,8 @@ export const DeploymentShape = z
     status: z.enum(['building', 'ready', 'failed']),
     kind: KindShape.nullable(),
     error: z.string().nullable(),
+    scaling: ScalingShape,
+    crons: z.array(CronShape),
     createdAt: Moment,
     readyAt: Moment.nullable(),
   })
@@ -95,6 +119,94 @@ export const DeployEventShape = z
     z.object({ type: z.literal('failed'), error: ErrorShape.shape.error }),
   ])
   .openapi('DeployEvent');
+
+const TargetShape = z
+  .union([z.enum(['production', 'preview']), z.strictObject({ branch: BranchName })])
+  .openapi('EnvironmentTarget', {
+    description: 'The branch `main`, every other branch, or one branch alone, whose values win.',
+  });
+
+export const EnvironmentChangeShape = z.strictObject({
+  target: TargetShape,
+  values: z.record(z.string(), z.string().nullable()).openapi({ description: 'Null removes a value.' }),
+});
+
+const EnvironmentEntryShape = z
+  .object({ name: z.string(), target: TargetShape, updatedAt: Moment })
+  .openapi('EnvironmentEntry');
+
+export const EnvironmentShape = z.object({ entries: z.array(EnvironmentEntryShape) });
+
+export const EnvironmentEventShape = z
+  .union([
+    z.object({ type: z.literal('line'), text: z.string() }),
+    z.object({
+      type: z.literal('done'),
+      entries: z.array(EnvironmentEntryShape),
+      deployed: z.array(z.object({ deployment: DeploymentShape, release: ReleaseShape, url: z.url() })),
+    }),
+    z.object({ type: z.literal('failed'), error: ErrorShape.shape.error }),
+  ])
+  .openapi('EnvironmentEvent');
+
+export const DomainShape = z
+  .object({ host: z.string().openapi({ example: 'www.example.com' }), app: z.string(), createdAt: Moment })
+  .openapi('Domain');
+
+const most = z.number().min(0).max(1e12).nullable();
+const whole = z.number().int().min(0).max(1e12).nullable();
+
+export const LimitsShape = z
+  .strictObject({
+    apps: whole,
+    instances: whole.openapi({ description: 'Awake at the same time.' }),
+    memoryMiB: whole.openapi({ description: 'Of all instances that are awake.' }),
+    cpus: most.openapi({ description: 'Of all instances that are awake.' }),
+    buildMinutes: most.openapi({ description: 'A day, in UTC.' }),
+    diskMiB: whole,
+    requestsPerSecond: most.openapi({ description: 'Of all host names of the project together.' }),
+  })
+  .openapi('ProjectLimits', { description: 'Null: no limit.' });
+
+export const UsageShape = z
+  .object({ apps: z.number().int(), buildSeconds: z.number().openapi({ description: 'Today, in UTC.' }) })
+  .openapi('ProjectUsage');
+
+export const CronRunShape = z
+  .object({
+    id: z.string().openapi({ description: 'Also the id of its request, in logs.' }),
+    app: z.string(),
+    cron: z.string(),
+    deployment: z.string(),
+    trigger: z.enum(['schedule', 'manual']),
+    outcome: z.enum(['running', 'ok', 'failed', 'interrupted', 'missed']),
+    dueAt: Moment,
+    startedAt: Moment,
+    endedAt: Moment.nullable(),
+    status: z.number().int().nullable().openapi({ description: 'HTTP status of the app’s answer.' }),
+    ms: z.number().nullable(),
+    error: z.string().nullable(),
+    skipped: z.number().int().openapi({ description: 'Due while it ran, and not begun.' }),
+    missed: z.number().int().openapi({ description: 'Due while no server ran, in a row.' }),
+  })
+  .openapi('CronRun');
+
+export const CronStatusShape = CronShape.extend({
+  nextRun: Moment.nullable(),
+  running: z.number().int().openapi({ description: 'Runs that are not over.' }),
+  lastRun: CronRunShape.nullable(),
+}).openapi('CronStatus');
+
+export const CachedInstallShape = z
+  .object({
+    key: z.string(),
+    project: z.string(),
+    app: z.string().openapi({ description: 'Whose build made it; others of the project use it too.' }),
+    sizeBytes: z.number().int(),
+    createdAt: Moment,
+    lastUsedAt: Moment,
+  })
+  .openapi('CachedInstall');
 
 export const InstanceShape = z
   .object({

@@ -1,14 +1,19 @@
 import { Command } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { addApps } from './commands/apps.ts';
+import { addCache } from './commands/cache.ts';
+import { addCrons } from './commands/crons.ts';
 import { addDeploy } from './commands/deploy.ts';
 import { addDoctor } from './commands/doctor.ts';
+import { addDomains } from './commands/domains.ts';
+import { addEnv } from './commands/env.ts';
 import { addKeys } from './commands/keys.ts';
 import { addLogs } from './commands/logs.ts';
 import { addOpen } from './commands/open.ts';
 import { addProjects } from './commands/projects.ts';
 import { addPs } from './commands/ps.ts';
 import { addReleases } from './commands/releases.ts';
+import { addPromote, addRollback } from './commands/rollback.ts';
 import { addServe } from './commands/serve.ts';
 import type { Context } from './context.ts';
 
@@ -41,11 +46,17 @@ export function buildProgram(context: Context): Command {
     addApps,
     addDeploy,
     addReleases,
+    addRollback,
+    addPromote,
+    addEnv,
+    addDomains,
+    addCrons,
     addPs,
     addLogs,
     addOpen,
     addKeys,
     addProjects,
+    addCache,
   ]) {
     add(program, context);
   }

@@ -1,7 +1,7 @@
 import { and, asc, desc, eq, getTableColumns, gt, inArray, isNotNull, lt, notExists, or, sql } from 'drizzle-orm';
 import { ThawError } from '../errors.ts';
 import { appRowOf } from './apps.ts';
-import type { Control, Deployment } from './contract.ts';
+import type { Control, Deployment, DeploymentStatus } from './contract.ts';
 import { apps, branches, deployments, releases } from './db/schema.ts';
 import { violated } from './db/violation.ts';
 import { sealedValues, unseal } from './environment.ts';
@@ -44,7 +44,7 @@ export function createDeployments(
   /** Why a change found no deployment in the status it needs. */
   async function wrongStatus(id: string): Promise<ThawError> {
     const { status } = await get(id);
-    return new ThawError('conflict', `Deployment ${id} is ${status} already.`);
+    return isAlready(id, status);
   }
 
   return {
@@ -169,7 +169,7 @@ export function createDeployments(
     async forgetTemplate(id) {
       const forgotten = await db.transaction(async (tx) => {
         const { status, template } = await lockOld(tx, id);
-        if (status !== 'ready') throw await wrongStatus(id);
+        if (status !== 'ready') throw isAlready(id, status);
         await tx.update(deployments).set({ template: null }).where(eq(deployments.id, id));
         return { templates: await unneeded(tx, [template]) };
       });
@@ -180,7 +180,7 @@ export function createDeployments(
     async remove(id) {
       const removed = await db.transaction(async (tx) => {
         const { status, template } = await lockOld(tx, id);
-        if (status === 'building') throw await wrongStatus(id);
+        if (status === 'building') throw isAlready(id, status);
         await tx.delete(deployments).where(eq(deployments.id, id));
         return { templates: await unneeded(tx, [template]) };
       });
@@ -189,6 +189,10 @@ export function createDeployments(
       return removed;
     },
   };
+}
+
+function isAlready(id: string, status: DeploymentStatus): ThawError {
+  return new ThawError('conflict', `Deployment ${id} is ${status}${status === 'building' ? '' : ' already'}.`);
 }
 
 /** What tenant code wrote may hold what Postgres text cannot: NUL and halves of surrogate pairs. */

@@ -1,5 +1,5 @@
 import type { Release, Deployment as StoredDeployment } from '../control/contract.ts';
-import { errorFromBody, ThawApiError } from './error.ts';
+import { outcomeOf, type ProgressEvent } from './progress.ts';
 import type { CallOptions, Transport } from './transport.ts';
 
 /** An app at a commit or an upload; immutable. How it is started stays inside the platform. */
@@ -22,11 +22,6 @@ export interface DeployOptions extends CallOptions {
   /** Called with the bytes sent so far. */
   onSent?: ((bytes: number) => void) | undefined;
 }
-
-type DeployEvent =
-  | { type: 'line'; text: string }
-  | ({ type: 'done' } & Deployed)
-  | { type: 'failed'; error: { code: string; message: string; hint?: string } };
 
 /** Deployments: code, built and frozen. */
 export class Deployments {
@@ -57,28 +52,19 @@ export class Deployments {
     const source = { failed: false, error: undefined as unknown };
     const bytes = watch(tar, source, onSent);
     try {
-      const events = this.#transport.lines<DeployEvent>({
+      const events = this.#transport.lines<ProgressEvent<Deployed>>({
         ...call,
         method: 'POST',
         path: ['v1', 'apps', app, 'deployments'],
         query: { branch },
         body: { type: 'application/x-tar', bytes },
       });
-      for await (const event of events) {
-        if (event.type === 'line') onLine?.(event.text);
-        else if (event.type === 'failed') throw errorFromBody(event, 200, undefined);
-        else if (event.type === 'done') {
-          return { deployment: event.deployment, release: event.release, url: event.url };
-        }
-      }
+      const { deployment, release, url } = await outcomeOf(events, onLine);
+      return { deployment, release, url };
     } catch (error) {
       // The source's own failure is the cause of what the connection then reports.
       throw source.failed ? source.error : error;
     }
-    throw new ThawApiError('broken_answer', 'The server ended the deployment without saying how it went.', {
-      hint: 'It may have been stopped: look at the deployments of the app, then try again.',
-      status: 200,
-    });
   }
 }
 

@@ -1,5 +1,9 @@
 import { Apps } from './apps.ts';
+import { BuildCache } from './build-cache.ts';
+import { Crons } from './crons.ts';
 import { Deployments } from './deployments.ts';
+import { Domains } from './domains.ts';
+import { AppEnvironment } from './environment.ts';
 import { HostInfo } from './host.ts';
 import { Instances } from './instances.ts';
 import { Keys } from './keys.ts';
@@ -9,13 +13,17 @@ import { Releases } from './releases.ts';
 import { type ThawOptions, Transport } from './transport.ts';
 
 export type { App, AppKind } from './apps.ts';
+export type { CachedInstall } from './build-cache.ts';
+export type { CronRun, CronStatus } from './crons.ts';
 export type { Deployed, Deployment, DeploymentStatus, DeployOptions } from './deployments.ts';
+export type { Domain } from './domains.ts';
+export type { EnvironmentChange, EnvironmentEntry, EnvironmentTarget } from './environment.ts';
 export { ThawApiError, type ThawErrorCode } from './error.ts';
 export type { Finding, HostFacts } from './host.ts';
 export type { Instance } from './instances.ts';
 export type { KeyInfo, NewKey, Scope } from './keys.ts';
 export type { LogLevel, LogLine, LogOptions, LogStream, RequestRecord } from './logs.ts';
-export type { Project } from './projects.ts';
+export type { Project, ProjectLimits, ProjectUsage } from './projects.ts';
 export type { Release, ReleaseReason } from './releases.ts';
 export type { CallOptions, ThawOptions } from './transport.ts';
 
@@ -34,6 +42,10 @@ export class Thaw {
   readonly apps: Apps;
   readonly deployments: Deployments;
   readonly releases: Releases;
+  readonly environment: AppEnvironment;
+  readonly domains: Domains;
+  readonly crons: Crons;
+  readonly buildCache: BuildCache;
   readonly instances: Instances;
   readonly logs: Logs;
   readonly keys: Keys;
@@ -46,6 +58,10 @@ export class Thaw {
     this.apps = new Apps(transport);
     this.deployments = new Deployments(transport);
     this.releases = new Releases(transport);
+    this.environment = new AppEnvironment(transport);
+    this.domains = new Domains(transport);
+    this.crons = new Crons(transport);
+    this.buildCache = new BuildCache(transport);
     this.instances = new Instances(transport);
     this.logs = new Logs(transport);
     this.keys = new Keys(transport);

@@ -1,7 +1,7 @@
-import type { Project } from '../control/contract.ts';
+import type { Project, ProjectLimits, ProjectUsage } from '../control/contract.ts';
 import type { CallOptions, Transport } from './transport.ts';
 
-export type { Project } from '../control/contract.ts';
+export type { Project, ProjectLimits, ProjectUsage } from '../control/contract.ts';
 
 /** Projects: the tenant boundary. */
 export class Projects {
@@ -20,5 +20,20 @@ export class Projects {
   /** Makes a project; needs an admin key. */
   async create(name: string, options: CallOptions = {}): Promise<Project> {
     return await this.#transport.json({ ...options, method: 'POST', path: ['v1', 'projects'], json: { name } });
+  }
+
+  /** How much a project may have, and what it has used; null = no limit. */
+  async limits(name: string, options: CallOptions = {}): Promise<{ limits: ProjectLimits; usage: ProjectUsage }> {
+    return await this.#transport.json({ ...options, path: ['v1', 'projects', name, 'limits'] });
+  }
+
+  /** Sets the limits that are named; the others stay. Needs an admin key. */
+  async setLimits(
+    name: string,
+    change: Partial<ProjectLimits>,
+    options: CallOptions = {},
+  ): Promise<{ limits: ProjectLimits; usage: ProjectUsage }> {
+    const path = ['v1', 'projects', name, 'limits'];
+    return await this.#transport.json({ ...options, method: 'PATCH', path, json: change });
   }
 }

@@ -26,11 +26,13 @@ export interface CallOptions {
 
 /** One call of the API, as the resources describe it. */
 export interface Call extends CallOptions {
-  method?: 'GET' | 'POST' | 'DELETE';
+  method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Path segments after the address; each is checked and encoded. */
   path: readonly string[];
   query?: Record<string, string | number | undefined>;
   json?: unknown;
+  /** Longest this call may take unless it is a stream; default: the client's. */
+  timeoutMs?: number;
   /** A body of raw bytes, sent as it comes. */
   body?: { type: string; bytes: AsyncIterable<Uint8Array> };
 }
@@ -53,7 +55,7 @@ export class Transport {
 
   /** The JSON answer of a call; undefined for an answer without a body. */
   async json<T>(call: Call): Promise<T> {
-    const limit = AbortSignal.timeout(this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+    const limit = AbortSignal.timeout(call.timeoutMs ?? this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
     const signal = this.#signals(call, limit);
     const answer = await this.#send(call, signal, limit);
     if (answer.status === 204) return undefined as T;

@@ -8,7 +8,9 @@ const MODULES = '/usr/local/lib/node_modules';
 export const builder: ImageDefinition = {
   name: 'builder',
   parent: node,
-  debian: ['git'],
+  // Python's packages are mostly built already; a compiler is for the others.
+  debian: ['git', 'python3', 'python3-venv', 'python3-pip', 'python3-dev', 'gcc', 'libc6-dev', 'make'],
+  go: { version: '1.26.8', sum: 'h1:ZOmGe1OnfREDMIdb1Qi4G9JSuDPBLGExZMQ4nis1RXM=' },
   npm: [
     {
       // Carries its own dependencies inside.
@@ -27,11 +29,19 @@ export const builder: ImageDefinition = {
   addons: [],
   files: [],
   links: [
+    { path: '/usr/local/bin/go', target: '../go/bin/go' },
     { path: '/usr/local/bin/npm', target: '../lib/node_modules/npm/bin/npm-cli.js' },
     { path: '/usr/local/bin/npx', target: '../lib/node_modules/npm/bin/npx-cli.js' },
     // The program itself: the package's own script would start Node to start it.
     { path: '/usr/local/bin/esbuild', target: '../lib/node_modules/@esbuild/linux-x64/bin/esbuild' },
   ],
-  warm: [...node.warm, ['npm', '--version'], ['esbuild', '--version'], ['git', '--version']],
+  warm: [
+    ...node.warm,
+    ['npm', '--version'],
+    ['esbuild', '--version'],
+    ['git', '--version'],
+    ['python3', '-m', 'pip', '--version'],
+    ['go', 'version'],
+  ],
   diskBytes: 8 * 1024 ** 3,
 };

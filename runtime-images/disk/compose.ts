@@ -3,12 +3,16 @@ import { dirname, join } from 'node:path';
 import type { Artifact, Recipe } from '../cache/artifact.ts';
 import { SOURCE_DATE_EPOCH } from '../debian/bootstrap.ts';
 import { type ImageDefinition, lineage } from '../definition.ts';
+import { toolchainRecipe } from '../go/toolchain.ts';
 import { packageRecipe, unpackPackage } from '../npm/download.ts';
 import { run } from '../run.ts';
 import { compileAddon } from './addon.ts';
 
 /** Where the guest's agent is in every image. */
 export const AGENT_PATH = '/usr/local/bin/thaw-agent';
+
+/** Where a Go toolchain is, as its own installer has it. */
+const GO_PATH = '/usr/local/go';
 
 export interface Composition {
   image: ImageDefinition;
@@ -63,6 +67,13 @@ export async function composeTree({
       for (const { from, to } of wanted.copy) {
         await place(root, to, (path) => cp(join(files, from), path, { recursive: true }));
       }
+    }
+    if (layer.go !== undefined) {
+      const toolchain = await ensure(toolchainRecipe(layer.go, signal, progress));
+      await place(root, GO_PATH, async (path) => {
+        await mkdir(path);
+        await run('tar', ['--extract', `--file=${toolchain.path('tar')}`, `--directory=${path}`], { signal });
+      });
     }
     for (const addon of layer.addons) await place(root, addon.to, (path) => compileAddon(addon.source, path, signal));
     for (const file of layer.files) await place(root, file.path, (path) => writeFile(path, file.text));

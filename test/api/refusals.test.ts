@@ -25,7 +25,7 @@ describe('what the API refuses', () => {
     const { json } = await api.call('GET', '/v1/openapi.json');
     const wrong = ['Bearer', 'Bearer x', `Bearer thw_${'A'.repeat(40)}`, `Basic ${btoa(`x:${api.admin}`)}`, api.admin];
     for (const [path, methods] of Object.entries<Record<string, unknown>>(json.paths)) {
-      if (path === '/healthz') continue;
+      if (path === '/healthz' || path === '/v1/thaw.schema.json') continue;
       const address = path.replaceAll(/\{\w+\}/g, 'ours-app');
       for (const method of Object.keys(methods)) {
         assertRefused(await api.call(method.toUpperCase(), address, { key: null }), 401, 'unauthenticated');
@@ -50,13 +50,22 @@ describe('what the API refuses', () => {
     assert.equal((await api.call('GET', '/v1/apps', { key: read })).status, 200);
     await forbidden(read, 'POST', '/v1/apps/ours-app/releases', { deployment: id });
     await forbidden(read, 'POST', '/v1/apps/ours-app/deployments');
+    await forbidden(read, 'POST', '/v1/apps/ours-app/rollback', {});
+    await forbidden(read, 'POST', '/v1/apps/ours-app/promote', { branch: 'topic' });
+    await forbidden(read, 'PUT', '/v1/apps/ours-app/environment', { target: 'production', values: {} });
+    await forbidden(read, 'POST', '/v1/apps/ours-app/crons/nightly/run');
+    await forbidden(read, 'DELETE', '/v1/build-cache');
     for (const key of [read, deploy]) {
       await forbidden(key, 'POST', '/v1/apps', { name: 'new' });
       await forbidden(key, 'DELETE', '/v1/apps/ours-app');
       await forbidden(key, 'GET', '/v1/keys');
+      await forbidden(key, 'GET', '/v1/apps/ours-app/environment/values');
+      await forbidden(key, 'POST', '/v1/apps/ours-app/domains', { host: 'www.example.com' });
+      await forbidden(key, 'DELETE', '/v1/apps/ours-app/domains/www.example.com');
       await forbidden(key, 'POST', '/v1/keys', { name: 'more' });
     }
     await forbidden(manage, 'POST', '/v1/projects', { name: 'new' });
+    await forbidden(manage, 'PATCH', '/v1/projects/default/limits', { apps: 1 });
     await forbidden(manage, 'POST', '/v1/keys', { name: 'more', project: null });
   });
 
@@ -73,6 +82,19 @@ describe('what the API refuses', () => {
     await missing('POST', '/v1/apps/theirs-app/releases', { deployment });
     await missing('POST', '/v1/apps/ours-app/releases', { deployment });
     await missing('GET', '/v1/apps/theirs-app/logs');
+    await missing('POST', '/v1/apps/theirs-app/rollback', {});
+    await missing('POST', '/v1/apps/theirs-app/promote', { deployment });
+    await missing('POST', '/v1/apps/ours-app/promote', { deployment });
+    await missing('GET', '/v1/apps/theirs-app/environment');
+    await missing('GET', '/v1/apps/theirs-app/environment/values');
+    await missing('PUT', '/v1/apps/theirs-app/environment', { target: 'production', values: { A: '1' } });
+    await missing('GET', '/v1/apps/theirs-app/domains');
+    await missing('POST', '/v1/apps/theirs-app/domains', { host: 'www.example.com' });
+    await missing('DELETE', '/v1/apps/theirs-app/domains/www.example.com');
+    await missing('GET', '/v1/apps/theirs-app/crons');
+    await missing('POST', '/v1/apps/theirs-app/crons/nightly/run');
+    await missing('DELETE', '/v1/build-cache?app=theirs-app');
+    await missing('GET', '/v1/projects/theirs/limits');
     await missing('GET', '/v1/instances?app=theirs-app');
     await missing('DELETE', `/v1/keys/${theirs.id}`);
     await missing('POST', '/v1/apps', { name: 'new', project: 'theirs' });

@@ -76,6 +76,8 @@ async function start(data: string, host: ProcessHost, settings: Partial<BuildSet
         buildTimeoutMs: 60_000,
         startTimeoutMs: 30_000,
         buildCacheBytes: 1024 ** 3,
+        pipIndex: '',
+        go: {},
         maxConcurrentBuilds: 1,
         caBundle: '',
         npmrc: '',

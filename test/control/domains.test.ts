@@ -98,16 +98,7 @@ onBothDatabases('domains', (at) => {
       'x*.example',
       '＊.a.example',
     );
-    wrong.push(
-      'xn--a.example',
-      'a\0.example',
-      'a\n.example',
-      'a.example\n',
-      'a.example..',
-      "a'.example",
-      'a.example?x',
-      'a.example#x',
-    );
+    wrong.push('a\0.example', 'a\n.example', 'a.example\n', 'a.example..', "a'.example", 'a.example?x', 'a.example#x');
     wrong.push(`${'a'.repeat(64)}.example`, `${'a.'.repeat(127)}example`, '\ud800.example', 'x'.repeat(100_000));
     for (const host of wrong) {
       await assert.rejects(add(name, host), (error: Error & { code?: string; hint?: string }) => {

@@ -88,6 +88,49 @@ describe('the client on a real API', () => {
     await unfollowed;
   });
 
+  test('sets an environment, with progress, and tells the values', async () => {
+    const lines: string[] = [];
+    const { entries, deployed } = await thaw.environment.change(
+      'hello',
+      { target: 'production', values: { A: '1', GONE: null } },
+      { onLine: (text) => lines.push(text) },
+    );
+    assert.deepEqual(
+      entries.map(({ name, target }) => [name, target]),
+      [['A', 'production']],
+    );
+    assert.equal(deployed[0]?.release.reason, 'environment');
+    assert.deepEqual(lines, ['Baking main again with the new values', 'Baking.']);
+    const quiet = { target: { branch: 'a/b' }, values: { A: '2' } };
+    assert.deepEqual((await thaw.environment.change('hello', quiet, { redeploy: false })).deployed, []);
+    assert.deepEqual(await thaw.environment.values('hello', { branch: 'a/b' }), { A: '2' });
+    assert.equal((await thaw.environment.list('hello')).length, 2);
+    await assert.rejects(thaw.environment.change('hello', { target: 'preview', values: { 'A-': '' } }), {
+      code: 'invalid_input',
+      status: 400,
+    });
+  });
+
+  test('rolls back, promotes, and sets domains and limits', async () => {
+    const [current, first] = await thaw.releases.list('hello');
+    const back = await thaw.releases.rollback('hello');
+    assert.equal(back.deployment, first?.deployment);
+    assert.equal((await thaw.releases.rollback('hello', current?.number)).deployment, current?.deployment);
+    assert.equal((await thaw.releases.rollback('hello', first?.deployment ?? '')).deployment, first?.deployment);
+    const promoted = await thaw.releases.promote('hello', { deployment: current?.deployment ?? '' });
+    assert.equal(promoted.reason, 'promote');
+    const domain = await thaw.domains.add('hello', '*.example.com');
+    assert.deepEqual(await thaw.domains.list('hello'), [domain]);
+    await thaw.domains.remove('hello', '*.example.com');
+    const { limits } = await thaw.projects.setLimits('default', { instances: 9 });
+    assert.deepEqual((await thaw.projects.limits('default')).limits, limits);
+    assert.equal(limits.instances, 9);
+    assert.deepEqual(await thaw.crons.list('hello'), []);
+    await assert.rejects(thaw.crons.run('hello', 'never'), { code: 'not_found' });
+    assert.deepEqual(await thaw.buildCache.list(), []);
+    assert.equal(await thaw.buildCache.clear({ app: 'hello' }), 0);
+  });
+
   test('tells what runs and on what', async () => {
     assert.deepEqual(await thaw.instances.list(), []);
     const { facts, findings } = await thaw.host.get();

@@ -8,8 +8,8 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { serve } from '@hono/node-server';
 import { createApi } from '../../platform/api/create.ts';
-import type { ApiParts, Instance, LogOptions } from '../../platform/api/parts.ts';
-import type { Control } from '../../platform/control/contract.ts';
+import type { ApiParts, CachedInstall, Instance, LogOptions } from '../../platform/api/parts.ts';
+import type { Control, CronSpec } from '../../platform/control/contract.ts';
 import { openControl } from '../../platform/control/open.ts';
 import { ThawError } from '../../platform/errors.ts';
 import { silentLog } from '../../platform/log.ts';
@@ -30,6 +30,9 @@ export interface TestServer extends AsyncDisposable {
   /** What logs were asked for. */
   readonly asked: LogOptions[];
   readonly instances: Instance[];
+  /** Of every app. */
+  readonly crons: CronSpec[];
+  readonly cached: CachedInstall[];
   /** The next deployments fail with this. */
   failDeploymentsWith(error: ThawError | undefined): void;
   /** Waits in the middle of a deployment until it is aborted. */
@@ -48,6 +51,8 @@ export async function startServer(): Promise<TestServer> {
   const past: LogLine[] = [];
   const asked: LogOptions[] = [];
   const instances: Instance[] = [];
+  const crons: CronSpec[] = [];
+  const cached: CachedInstall[] = [];
   const building: TestServer['building'] = {
     hold: false,
     began: Promise.withResolvers(),
@@ -79,6 +84,15 @@ export async function startServer(): Promise<TestServer> {
     const begun = await control.deployments.begin({ app, branch, commit: null });
     const deployment = await control.deployments.ready(begun.id, { kind: 'function', template: 't_1', run: RUN });
     const release = await control.releases.create({ app, branch, deployment: deployment.id, reason: 'deploy' });
+    return { deployment, release, url: `http://${app}.localhost:8080/` };
+  };
+
+  const redeploy: ApiParts['redeploy'] = async ({ app: { name: app }, branch }, report) => {
+    report('Baking.');
+    if (failure !== undefined) throw failure;
+    const begun = await control.deployments.begin({ app, branch, commit: null });
+    const deployment = await control.deployments.ready(begun.id, { kind: 'function', template: 't_2', run: RUN });
+    const release = await control.releases.create({ app, branch, deployment: begun.id, reason: 'environment' });
     return { deployment, release, url: `http://${app}.localhost:8080/` };
   };
 
@@ -119,6 +133,21 @@ export async function startServer(): Promise<TestServer> {
     maxSourceBytes: MAX_UPLOAD,
     ready: () => true,
     deploy,
+    redeploy,
+    crons: {
+      upcoming: () => crons.map((cron) => ({ cron, next: '2026-01-03T00:00:00.000Z', running: 0 })),
+      async run(app, cron) {
+        if (crons.every(({ name }) => name !== cron)) throw new ThawError('not_found', `${app} has no cron ${cron}.`);
+        const dueAt = new Date().toISOString();
+        const { id } = await control.cronRuns.begin({ app, cron, deployment: 'd0', trigger: 'manual', dueAt });
+        return control.cronRuns.end(id, { outcome: 'failed', status: 503, ms: 12, error: null, skipped: 0 });
+      },
+    },
+    buildCache: {
+      list: async () => cached,
+      clear: async (_project, app) => cached.splice(0).filter((entry) => app === undefined || entry.app === app).length,
+    },
+    settingsSchema: () => ({ type: 'object' }),
     logs,
     instances: () => instances,
     findings: async () => [
@@ -148,6 +177,8 @@ export async function startServer(): Promise<TestServer> {
     past,
     asked,
     instances,
+    crons,
+    cached,
     failDeploymentsWith: (error) => {
       failure = error;
     },

@@ -1,0 +1,1 @@
+document.querySelector('p')?.append(' And the script has run.');
