@@ -27,6 +27,8 @@ export function buildEnvironment(settings: BuildSettings): Record<string, string
     UV_PYTHON_DOWNLOADS: 'never',
     ...go,
     GOTOOLCHAIN: 'local',
+    // In the builder image: the standard library is compiled already.
+    GOCACHE: '/usr/local/go-cache',
     GOFLAGS: '-buildvcs=false',
     ...(caBundle === ''
       ? {}

@@ -39,6 +39,8 @@ export interface BuildParts {
   settings: BuildSettings;
   /** Told of each build that is over: `ready`, or what went wrong; waiting in line is counted. */
   built?(build: { outcome: 'ready' | ErrorCode; ms: number }): void;
+  /** Called before a deployment is put in front of its branch: makes ready what requests will then need. Never throws. */
+  beforeRelease?(deployment: Deployment): Promise<void>;
   /** Public address of a branch's release, e.g. `http://hello.localhost:8080/`. */
   url(app: string, branch: string): string;
   /** Absolute path of the directory that holds the git repositories and the hooks' socket. */

@@ -32,11 +32,12 @@ export async function deploy(
 
 /** Puts a ready deployment in front of its branch. */
 export async function releaseOf(
-  { control, log }: BuildParts,
+  { control, log, beforeRelease }: BuildParts,
   deployment: Deployment,
   reason: 'push' | 'deploy' | 'environment',
 ): Promise<Release> {
   const { app, branch, id } = deployment;
+  await beforeRelease?.(deployment);
   const release = await control.releases.create({ app, branch, deployment: id, reason });
   log.info({ app, branch, deployment: id, release: release.number, preview: branch !== PRODUCTION_BRANCH }, 'released');
   return release;

@@ -82,11 +82,13 @@ async function deploying(
   make: (begun: Deployment, tell: Report, signal: AbortSignal) => Promise<Built & { template?: string | null }>,
 ): Promise<Deployment> {
   const { control, host, log, queue, settings } = parts;
+  await control.builds.requireRoom(app.project);
   const begun = await control.deployments.begin({ app: app.name, branch, commit });
   const limit = { signal: new AbortController().signal, ms: settings.buildTimeoutMs };
   const made: { template?: string } = {};
   const came = performance.now();
   let result: 'ready' | ErrorCode = 'ready';
+  let began: number | undefined;
   const mask = masker(await control.deployments.environment(begun.id));
   const tell = masked(report, mask);
   try {
@@ -94,6 +96,7 @@ async function deploying(
     limit.signal = AbortSignal.timeout(limit.ms);
     const both = signal ? AbortSignal.any([signal, limit.signal]) : limit.signal;
     const started = performance.now();
+    began = started;
     const { kind, run, scaling, crons, template } = await make(begun, tell, both);
     if (template) return await control.deployments.ready(begun.id, { kind, template, run, scaling, crons });
     const order = await bakeRequest(parts, { ...begun, kind, run });
@@ -111,6 +114,12 @@ async function deploying(
     throw outcome;
   } finally {
     parts.built?.({ outcome: result, ms: performance.now() - came });
+    if (began !== undefined) {
+      const seconds = (performance.now() - began) / 1000;
+      await control.builds
+        .record(app.project, seconds)
+        .catch((err: unknown) => log.warn({ err }, 'a build was not counted'));
+    }
   }
 }
 

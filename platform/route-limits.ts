@@ -1,6 +1,6 @@
 import type { Limits, Route } from '../router/parts.ts';
 import type { Config } from './config.ts';
-import type { RouteEntry, Scaling } from './control/contract.ts';
+import type { ProjectLimits, RouteEntry, Scaling } from './control/contract.ts';
 import { deploymentLabel } from './control/names.ts';
 
 /** Requests that wait for one deployment, for each request that its instances can take at once. */
@@ -13,22 +13,29 @@ export type AppRoute = Route & Pick<RouteEntry, 'template' | 'egress' | 'cpus'>;
  * The routes of the control plane with the limits that hold for each: its author's
  * where there are any, within the operator's, else the operator's defaults.
  */
-export function withLimits(entries: readonly RouteEntry[], config: Config): AppRoute[] {
+export function withLimits(
+  entries: readonly RouteEntry[],
+  config: Config,
+  projects: ReadonlyMap<string, ProjectLimits> = new Map(),
+): AppRoute[] {
   const front = new Set<string>();
   for (const { label, deployment, app } of entries) {
     if (label !== deploymentLabel(deployment, app)) front.add(deployment);
   }
-  const rateLimit =
-    config.projectRps === 0
-      ? undefined
-      : { requestsPerSecond: config.projectRps, burst: config.projectBurst || 2 * config.projectRps };
   return entries.map((entry) => ({
     ...entry,
     front: front.has(entry.deployment),
     limits: limitsOf(entry.scaling, config),
-    projectInstances: config.projectInstances,
-    ...(rateLimit === undefined ? {} : { rateLimit }),
+    ...projectLimits(projects.get(entry.project), config),
   }));
+}
+
+/** What an admin has set for a project, within what the operator allows to each. */
+function projectLimits(set: ProjectLimits | undefined, config: Config): Pick<Route, 'projectInstances' | 'rateLimit'> {
+  const requestsPerSecond = set?.requestsPerSecond ?? config.projectRps;
+  const projectInstances = Math.min(set?.instances ?? config.projectInstances, config.projectInstances);
+  if (requestsPerSecond === 0) return { projectInstances };
+  return { projectInstances, rateLimit: { requestsPerSecond, burst: config.projectBurst || 2 * requestsPerSecond } };
 }
 
 function limitsOf(scaling: Scaling, config: Config): Limits {

@@ -9,7 +9,8 @@ import { edgeUrl } from './api/url.ts';
 import { AppIds } from './app-ids.ts';
 import { buildSettings } from './build-settings.ts';
 import type { Config } from './config.ts';
-import { branchLabel } from './control/names.ts';
+import type { Deployment } from './control/contract.ts';
+import { branchLabel, deploymentLabel } from './control/names.ts';
 import { openControl } from './control/open.ts';
 import { cronRequest } from './cron-request.ts';
 import { openCrons } from './crons/open.ts';
@@ -82,6 +83,7 @@ export async function serve(config: Config, log: Log): Promise<Server> {
       settings: await buildSettings(config),
       url,
       built: (build) => metrics.observe.build(build),
+      beforeRelease: (deployment) => warmAhead(deployment),
       repos: join(config.data, 'repos'),
       node: process.execPath,
     }),
@@ -118,9 +120,21 @@ export async function serve(config: Config, log: Log): Promise<Server> {
   );
   const reload = async () => {
     ids.clear();
-    const left = table.replace(withLimits(await control.routes(), config));
+    const [entries, projects] = [await control.routes(), await control.projects.allLimits()];
+    const left = table.replace(withLimits(entries, config, projects));
     for (const deployment of left) edge.drain(deployment);
     edge.keep(table.kept());
+  };
+  /** Where the old code is running, the new one runs before it is put in front: nobody waits for its thaw. */
+  const warmAhead = async ({ id, app, branch }: Pick<Deployment, 'id' | 'app' | 'branch'>) => {
+    await changed();
+    const next = table.get(deploymentLabel(id, app));
+    const front = table.get(branchLabel(branch, app))?.deployment;
+    const running = edge.instances().some(({ deployment, state }) => deployment === front && state !== 'asleep');
+    if (next === undefined || !running) return;
+    await edge.warm(next, AbortSignal.timeout(config.wakeTimeoutMs)).catch((err: unknown) => {
+      log.info({ deployment: id, err }, 'the new code could not be thawed ahead');
+    });
   };
   const crons = opened.use(
     await openCrons({

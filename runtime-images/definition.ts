@@ -46,7 +46,7 @@ export interface ImageDefinition {
   /** Debian packages, on top of Debian's minimal set. */
   debian: readonly string[];
   npm: readonly NpmPackage[];
-  /** Unpacked at `/usr/local/go`. */
+  /** At `/usr/local/go`, with its standard library compiled. */
   go?: GoToolchain;
   addons: readonly NativeAddon[];
   files: readonly ImageFile[];

@@ -11,9 +11,6 @@ import { compileAddon } from './addon.ts';
 /** Where the guest's agent is in every image. */
 export const AGENT_PATH = '/usr/local/bin/thaw-agent';
 
-/** Where a Go toolchain is, as its own installer has it. */
-const GO_PATH = '/usr/local/go';
-
 export interface Composition {
   image: ImageDefinition;
   /** The Debian root that it starts from, a tar file. */
@@ -70,10 +67,7 @@ export async function composeTree({
     }
     if (layer.go !== undefined) {
       const toolchain = await ensure(toolchainRecipe(layer.go, signal, progress));
-      await place(root, GO_PATH, async (path) => {
-        await mkdir(path);
-        await run('tar', ['--extract', `--file=${toolchain.path('tar')}`, `--directory=${path}`], { signal });
-      });
+      await run('tar', ['--extract', `--file=${toolchain.path('tar')}`, `--directory=${root}`], { signal });
     }
     for (const addon of layer.addons) await place(root, addon.to, (path) => compileAddon(addon.source, path, signal));
     for (const file of layer.files) await place(root, file.path, (path) => writeFile(path, file.text));
