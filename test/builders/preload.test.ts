@@ -66,7 +66,7 @@ async function run(code: string, env: Record<string, string> = {}) {
   });
   const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]();
   return {
-    next: async (): Promise<string> => (await lines.next()).value,
+    next: async (): Promise<string> => (await lines.next()).value ?? '',
     go: () => child.stdin?.write('go\n'),
     ended: once(child, 'close').then(([code]) => code as number),
     [Symbol.dispose]: () => void child.kill('SIGKILL'),
