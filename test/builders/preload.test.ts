@@ -40,8 +40,8 @@ async function listen(name: string) {
       const socket = subscribers[at];
       assert.ok(socket);
       socket.write(`thaw ${entropy}\n`);
-      const [answer] = await once(createInterface({ input: socket }), 'line');
-      return answer;
+      const [answer] = await once(socket, 'data');
+      return String(answer).trim();
     },
     async [Symbol.asyncDispose]() {
       for (const socket of subscribers) socket.destroy();
@@ -66,7 +66,7 @@ async function run(code: string, env: Record<string, string> = {}) {
   });
   const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]();
   return {
-    next: async (): Promise<string> => (await lines.next()).value ?? '',
+    next: async (): Promise<string> => String((await lines.next()).value),
     go: () => child.stdin?.write('go\n'),
     ended: once(child, 'close').then(([code]) => code as number),
     [Symbol.dispose]: () => void child.kill('SIGKILL'),
