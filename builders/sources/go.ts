@@ -31,15 +31,20 @@ export async function goApp(
     install: {
       command: DOWNLOAD,
       key: await hashOf(root, ['go.mod', 'go.sum', 'go.work'], DOWNLOAD),
-      async run({ root: at, env, tell }) {
+      async run({ root: at, env, tell, signal }) {
         tell({ say: `Installing dependencies (${DOWNLOAD})` });
-        await step(`Installing the dependencies (${DOWNLOAD})`, ['go', 'mod', 'download'], { cwd: at, env, tell });
+        await step(`Installing the dependencies (${DOWNLOAD})`, ['go', 'mod', 'download'], {
+          cwd: at,
+          env,
+          tell,
+          signal,
+        });
       },
     },
-    async build({ root: at, env, tell }): Promise<Built> {
+    async build({ root: at, env, tell, signal }): Promise<Built> {
       const command = settings.build ?? `go build -o ${BINARY} ${main}`;
       tell({ say: `Building (${command})` });
-      await shell('The build step', command, { cwd: at, env: { CGO_ENABLED: '0', ...env }, tell });
+      await shell('The build step', command, { cwd: at, env: { CGO_ENABLED: '0', ...env }, tell, signal });
       const argv = start === undefined ? [`${runtimeRoot}/${BINARY}`] : startOf(start, runtimeRoot, []);
       if (start === undefined && !(await exists(join(at, BINARY)))) {
         throw new Failed(`The build left no program at ${BINARY}.`, {

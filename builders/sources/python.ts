@@ -44,13 +44,14 @@ export async function pythonApp(
     detected,
     ...(manifest === undefined ? {} : { install: await installOf(root, manifest) }),
     async build(installed): Promise<Built> {
-      const { root: at, env, tell } = installed;
+      const { root: at, env, tell, signal } = installed;
       if (settings.build !== undefined) {
         tell({ say: `Building (${settings.build})` });
         await shell('The build step', `export PATH="${at}/${VENV}/bin:$PATH"; ${settings.build}`, {
           cwd: at,
           env,
           tell,
+          signal,
         });
       }
       await relocate(at, runtimeRoot);
@@ -107,9 +108,9 @@ async function installOf(root: string, manifest: string): Promise<Install> {
   return {
     command: shown,
     key: readsMore ? undefined : await hashOf(root, [...MANIFESTS, '.python-version'], shown),
-    async run({ root: at, env, tell }) {
+    async run({ root: at, env, tell, signal }) {
       tell({ say: `Installing dependencies (${shown})` });
-      const options = { cwd: at, env, tell };
+      const options = { cwd: at, env, tell, signal };
       await step('Making the virtual environment', ['python3', '-m', 'venv', VENV], options);
       for (const argv of commands[manifest] ?? []) await step(`Installing the dependencies (${shown})`, argv, options);
     },
