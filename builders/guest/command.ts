@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { limitIn, limitOf, MOST_OUTPUT, TOO_MUCH_OUTPUT } from './limits.ts';
+import { withoutNoise } from './noise.ts';
 import { Failed, type Tell } from './say.ts';
 
 /** Last lines of a tool that are kept. */
@@ -9,8 +10,6 @@ const TAIL = 40;
 const LONGEST_LINE = 16 * 1024;
 /** Milliseconds for the last output of a tool that has ended; what left its process group may hold the pipe for ever. */
 const LINGER = 500;
-/** Says where a log file is that goes away with the VM. */
-const NOISE = /complete log of this run can be found in|^npm error\s*$/;
 
 export interface CommandOptions {
   cwd: string;
@@ -43,12 +42,11 @@ export async function run(argv: string[], { cwd, env = {}, tell, signal }: Comma
   signal.addEventListener('abort', end, { once: true });
   const tail: string[] = [];
   let bytes = 0;
-  const take = (line: string) => {
-    if (line.trim() === '' || NOISE.test(line)) return;
+  const take = withoutNoise((line) => {
     tell?.({ output: line });
     tail.push(line);
     if (tail.length > TAIL) tail.shift();
-  };
+  });
   const streams = [child.stdout, child.stderr];
   const flushes = streams.map((stream) => {
     stream.on('data', (data: string) => {

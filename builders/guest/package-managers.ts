@@ -13,6 +13,14 @@ const LOCKS = ['package-lock.json', 'npm-shrinkwrap.json', 'pnpm-lock.yaml', 'ya
 /** The registry that lockfiles of yarn 1 name whatever it was set to. */
 const YARN_REGISTRY = 'https://registry.yarnpkg.com/';
 
+/** Formats of yarn's lockfile, and the newest version that leaves one as it is. Tried out: neither is documented. */
+const YARN_VERSIONS: [from: number, version: string][] = [
+  [10, '4'],
+  [9, '4.14'],
+  [7, '4.13'],
+  [1, '3'],
+];
+
 /** The program that installs a project's packages. */
 export interface Manager {
   name: 'npm' | 'pnpm' | 'yarn';
@@ -86,7 +94,7 @@ function pnpm(asked: string | undefined, lock: string, dev: boolean): Manager {
 async function yarn(project: Project, asked: string | undefined, lock: string, dev: boolean): Promise<Manager> {
   const registry = await registryOf(project);
   const format = Number(/^__metadata:\s+version: (\d+)/m.exec(lock)?.[1] ?? 0);
-  const version = asked ?? (format >= 8 ? '4' : format >= 1 ? '3' : '1');
+  const version = asked ?? YARN_VERSIONS.find(([from]) => format >= from)?.[1] ?? '1';
   if (version.split('.')[0] === '1') {
     const frozen = lock === '' ? [] : ['--frozen-lockfile'];
     return {

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -24,7 +24,12 @@ export interface RunningProgram extends AsyncDisposable {
 export async function openProgram(): Promise<RunningProgram> {
   const directory = await mkdtemp(join(tmpdir(), 'thaw-build-program-'));
   const port = await freePort();
-  const child = spawn(process.execPath, [PROGRAM, String(port), ESBUILD], { stdio: ['ignore', 'inherit', 'inherit'] });
+  // Tools keep what they fetch below the home; only Go's compiled library is worth sharing.
+  const env = { ...process.env, HOME: directory, GOCACHE: join(homedir(), '.cache/go-build') };
+  const child = spawn(process.execPath, [PROGRAM, String(port), ESBUILD], {
+    env,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
   const url = `http://127.0.0.1:${port}/`;
   while (!(await listens(url))) {
     if (child.exitCode !== null) throw new Error('the build program ended');
@@ -55,7 +60,7 @@ export async function openProgram(): Promise<RunningProgram> {
   };
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
