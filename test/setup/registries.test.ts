@@ -7,7 +7,7 @@ const NOTHING = { pipIndex: undefined, goProxy: undefined };
 
 /** A machine whose tools say this. */
 function machine(said: { npm?: string; pip?: string; go?: Record<string, string> }): Ask {
-  const { npm = 'https://registry.npmjs.org/', pip, go } = said;
+  const { npm = 'https://npm.example.org/', pip, go } = said;
   const answers: Record<string, string | undefined> = { npm, pip3: pip, go: go && JSON.stringify(go) };
   return async (program) => answers[program];
 }
@@ -17,7 +17,7 @@ test('a machine with npm alone builds from the public registries', async () => {
   assert.equal(pip.href, 'https://pypi.org/simple');
   assert.equal(go.GOPROXY, 'https://proxy.golang.org');
   assert.deepEqual(hosts, [
-    'registry.npmjs.org',
+    'npm.example.org',
     'pypi.org',
     'proxy.golang.org',
     'sum.golang.org',
@@ -53,7 +53,7 @@ test("what the operator sets comes before the machine's tools, credentials inclu
   const { pip, go, hosts } = await readRegistries(chosen, machine({ go: { GOPROXY: 'off', GOSUMDB: 'off' } }));
   assert.equal(pip.href, 'https://u:p@pip.corp.test/simple');
   assert.equal(go.GOPROXY, 'https://u:p@go.corp.test');
-  assert.deepEqual(hosts, ['registry.npmjs.org', 'pip.corp.test', 'go.corp.test']);
+  assert.deepEqual(hosts, ['npm.example.org', 'pip.corp.test', 'go.corp.test']);
 });
 
 test('a machine that fetches no modules builds without them; one that asks no proxy gets the public one', async () => {
