@@ -24,7 +24,7 @@ import { LogCollector } from './logs/collector.ts';
 import { LogStore } from './logs/store.ts';
 import { openVmm, readMachine } from './machine.ts';
 import { countedThaw } from './metrics/counted-thaw.ts';
-import { Metrics } from './metrics/metrics.ts';
+import { openMetrics } from './metrics/open.ts';
 import { Retention } from './retention.ts';
 import { type AppRoute, withLimits } from './route-limits.ts';
 import { VERSION } from './version.ts';
@@ -68,7 +68,7 @@ export async function serve(config: Config, log: Log): Promise<Server> {
   const access = opened.use(
     new AccessLog({ store, appId: (name) => ids.of(name), log: log.child({ room: 'logs' }), clock: () => new Date() }),
   );
-  const metrics = new Metrics({
+  const metrics = openMetrics({
     instances: () => edge.instances(),
     queues: () => edge.queues(),
     facts: () => host.facts(),
@@ -82,7 +82,7 @@ export async function serve(config: Config, log: Log): Promise<Server> {
       log: log.child({ room: 'builders' }),
       settings: await buildSettings(config),
       url,
-      built: (build) => metrics.events.build(build),
+      built: (build) => metrics.observe.build(build),
       beforeRelease: (deployment) => warmAhead(deployment),
       repos: join(config.data, 'repos'),
       node: process.execPath,
@@ -102,12 +102,12 @@ export async function serve(config: Config, log: Log): Promise<Server> {
     await openEdge(
       {
         resolve: (name) => table.get(name),
-        thaw: (route, signal) => countedThaw(metrics.events, 'cold', signal, instances.thaw(route, signal)),
+        thaw: (route, signal) => countedThaw(metrics.observe, 'cold', signal, instances.thaw(route, signal)),
         end: (instance) => instances.end(instance),
         sleep: (instance) => instances.sleep(instance),
-        wake: (instance, signal) => countedThaw(metrics.events, 'resumed', signal, instances.wake(instance, signal)),
+        wake: (instance, signal) => countedThaw(metrics.observe, 'resumed', signal, instances.wake(instance, signal)),
         finished: (request) => {
-          metrics.events.request({ ...request, app: request.route?.app });
+          metrics.observe.request({ ...request, app: request.route?.app });
           if (request.route !== undefined) access.add(request.route, request);
         },
         pending: (instance, signal) => host.pendingWork(instance, signal),
@@ -195,7 +195,7 @@ export async function serve(config: Config, log: Log): Promise<Server> {
       await changed();
       await builders.forget(app.id);
       await store.remove(app.id);
-      metrics.events.forget(app.name);
+      metrics.observe.forget(app.name);
     },
     git: builders.git,
     closing: closing.signal,

@@ -8,6 +8,7 @@ import type { EdgeParts, Route } from './parts.ts';
 import type { RequestRate } from './rate.ts';
 import type { Reached } from './reach.ts';
 import { nameOf } from './resolve.ts';
+import { traceOf } from './trace.ts';
 
 /*
  * What happens to a request, from the outside in: named, routed, counted,
@@ -19,6 +20,7 @@ import { nameOf } from './resolve.ts';
 /** What the chain needs besides the parts. */
 export interface ChainParts extends Pick<EdgeParts, 'resolve' | 'domain' | 'log' | 'now'> {
   newRequestId(): string;
+  newTraceparent(): string;
   rate: RequestRate;
   ledger: Ledger;
   carrier: Carrier;
@@ -30,15 +32,16 @@ export interface ChainParts extends Pick<EdgeParts, 'resolve' | 'domain' | 'log'
 export async function carry(parts: ChainParts, req: IncomingMessage, res: ServerResponse): Promise<void> {
   const began = parts.now();
   const requestId = requestIdOf(req, parts.newRequestId);
+  const trace = traceOf(req, parts.newTraceparent);
   const expectsContinue = parts.expectsContinue(req);
   const { ledger, rate } = parts;
-  const entry = ledger.open(req, requestId, began);
+  const entry = ledger.open({ req, requestId, trace, began });
   res.once('close', () => ledger.close(entry, res));
   try {
     const route = routeOf(req, parts);
     entry.route = route;
     rate.count(route);
-    const exchange = { req, res, route, requestId, began, expectsContinue };
+    const exchange = { req, res, route, requestId, trace, began, expectsContinue };
     const reached = await forward(parts.carrier, exchange);
     ledger.reached(entry, reached);
     logAnswer(parts, exchange, reached);

@@ -10,6 +10,7 @@ import type { EdgeParts, Instance, Listen, Route } from './parts.ts';
 import { type InstanceView, Pool, type QueueView } from './pool.ts';
 import { RequestRate } from './rate.ts';
 import { nameOf } from './resolve.ts';
+import { newTraceparent, traceOf } from './trace.ts';
 import { mayUpgrade, upgrade } from './upgrade.ts';
 
 /** Longest head of a request, its URL included. */
@@ -68,6 +69,7 @@ export async function openEdge(parts: EdgeParts, listen: Listen): Promise<Edge> 
     log: parts.log,
     now: () => parts.now(),
     newRequestId: () => parts.newRequestId?.() ?? randomUUID(),
+    newTraceparent: () => parts.newTraceparent?.() ?? newTraceparent(),
     carrier: {
       pool,
       routeNow: ({ req, route }) => parts.resolve(nameOf(req.headers.host, parts.domain) ?? '') ?? route,
@@ -106,15 +108,16 @@ export async function openEdge(parts: EdgeParts, listen: Listen): Promise<Edge> 
     const res = answerOn(socket, req);
     const began = parts.now();
     const requestId = requestIdOf(req, chainParts.newRequestId);
+    const trace = traceOf(req, chainParts.newTraceparent);
     const { ledger, rate } = chainParts;
-    const entry = ledger.open(req, requestId, began);
+    const entry = ledger.open({ req, requestId, trace, began });
     traffic.add(socket);
     socket.once('close', () => ledger.close(entry, res));
     try {
       const route = routeOf(req, chainParts);
       entry.route = route;
       rate.count(route);
-      const exchange = { req, res, route, requestId, began, expectsContinue: false };
+      const exchange = { req, res, route, requestId, trace, began, expectsContinue: false };
       const reached = await upgrade(chainParts.carrier, exchange, socket, head);
       ledger.reached(entry, reached);
       logAnswer(parts, exchange, reached);

@@ -6,6 +6,7 @@ import type { Lease } from './lease.ts';
 import type { Route } from './parts.ts';
 import type { Pool } from './pool.ts';
 import { type Call, type Reached, reach } from './reach.ts';
+import type { Trace } from './trace.ts';
 
 /** A client that waits for leave to send its body gets it after this time, also from an instance that never gives it. */
 const CONTINUE_AFTER_MS = 1000;
@@ -20,6 +21,7 @@ export interface Exchange {
   res: ServerResponse;
   route: Route;
   requestId: string;
+  trace: Trace;
   /** The client waits for `100 Continue` before it sends the body; false once it was told to go on. */
   expectsContinue: boolean;
   /** When it came, on the edge's clock. */
@@ -43,7 +45,7 @@ export interface Carrier {
  * @throws ThawError as `reach` does, before anything of an answer was sent
  */
 export async function forward(carrier: Carrier, exchange: Exchange): Promise<Reached> {
-  const { req, res, route, requestId } = exchange;
+  const { req, res, route, requestId, trace } = exchange;
   let gone = false;
   let up: ClientRequest | undefined;
   let reached: Reached | undefined;
@@ -66,7 +68,7 @@ export async function forward(carrier: Carrier, exchange: Exchange): Promise<Rea
     routeNow: () => carrier.routeNow(exchange),
     method: req.method ?? 'GET',
     path: req.url ?? '/',
-    headers: toInstance(req, requestId),
+    headers: toInstance(req, requestId, trace),
     repeatable: !body && IDEMPOTENT.has(req.method ?? ''),
     upgrade: false,
     information: (info) => passInformation(exchange, info),

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Trace } from './trace.ts';
 
 /*
  * What passes from one side to the other. Headers travel as flat lists of
@@ -28,6 +29,9 @@ const FORWARDED = new Set(['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-p
 /** What only a proxy may say about the client before it. */
 const FROM_PROXIES = new Set(['forwarded', 'x-forwarded-port', 'x-forwarded-server', 'x-real-ip']);
 
+/** One without the other says nothing, so they go on together, and not because `Connection` names one of them. */
+const TRACE_CONTEXT = new Set(['traceparent', 'tracestate']);
+
 const OURS = 'x-thaw-';
 const SANE_REQUEST_ID = /^[\w.-]{1,128}$/;
 
@@ -35,23 +39,6 @@ const SANE_REQUEST_ID = /^[\w.-]{1,128}$/;
 export function requestIdOf(req: IncomingMessage, fresh: () => string): string {
   const given = req.headers['x-request-id'];
   return typeof given === 'string' && SANE_REQUEST_ID.test(given) ? given : fresh();
-}
-
-/** Version, trace, parent and flags (W3C Trace Context); versions after 00 may add more. */
-const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?=-|$)/;
-const TRACEPARENT_LENGTH = 55;
-
-/**
- * The trace context of a request, when it has a valid one. The edge records no
- * spans, so it takes no part in traces: `traceparent` and `tracestate` go on as
- * they came, and none is made. A parent that nobody reports would leave a gap in
- * the trace, and its sampling flag would decide for the app.
- */
-export function traceparentOf(req: IncomingMessage): string | undefined {
-  const given = req.headers.traceparent;
-  if (typeof given !== 'string' || !TRACEPARENT.test(given)) return undefined;
-  if (given.startsWith('00') && given.length !== TRACEPARENT_LENGTH) return undefined;
-  return given.slice(0, TRACEPARENT_LENGTH);
 }
 
 /** True when the request carries a body, even an empty chunked one. */
@@ -64,9 +51,10 @@ export function hasBody(req: IncomingMessage): boolean {
 /**
  * The headers with which a request goes on to the instance.
  *
+ * @param trace when the edge made it, it takes the place of whatever the client said of one
  * @param upgrade protocol to ask for, when the connection is to be upgraded
  */
-export function toInstance(req: IncomingMessage, requestId: string, upgrade?: string): string[] {
+export function toInstance(req: IncomingMessage, requestId: string, { made }: Trace, upgrade?: string): string[] {
   const { rawHeaders, headers, socket } = req;
   const named = connectionNames(headers.connection);
   const peer = socket.remoteAddress ?? '';
@@ -75,8 +63,10 @@ export function toInstance(req: IncomingMessage, requestId: string, upgrade?: st
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string;
     const lower = canonical(name);
-    if (HOP_BY_HOP.has(lower) || FORWARDED.has(lower) || lower.startsWith(OURS) || named?.has(lower)) continue;
+    if (HOP_BY_HOP.has(lower) || FORWARDED.has(lower) || lower.startsWith(OURS)) continue;
+    if (named?.has(lower) && !TRACE_CONTEXT.has(lower)) continue;
     if (!trusted && FROM_PROXIES.has(lower)) continue;
+    if (made !== undefined && TRACE_CONTEXT.has(lower)) continue;
     out.push(name, rawHeaders[at + 1] as string);
   }
   const before = trusted ? single(headers['x-forwarded-for']) : undefined;
@@ -84,6 +74,7 @@ export function toInstance(req: IncomingMessage, requestId: string, upgrade?: st
   out.push('x-forwarded-host', (trusted ? single(headers['x-forwarded-host']) : undefined) ?? headers.host ?? '');
   out.push('x-forwarded-proto', (trusted ? single(headers['x-forwarded-proto']) : undefined) ?? 'http');
   out.push('x-request-id', requestId);
+  if (made !== undefined) out.push('traceparent', made);
   if (upgrade !== undefined) {
     out.push('connection', 'Upgrade', 'upgrade', upgrade);
   } else if (headers['transfer-encoding'] !== undefined) {

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { type ErrorCode, toThawError } from '../platform/errors.ts';
-import { traceparentOf } from './headers.ts';
 import type { EdgeParts, Finished, Route } from './parts.ts';
 import type { Reached } from './reach.ts';
+import type { Trace } from './trace.ts';
 
 /** Paths are told up to here. */
 const LONGEST_PATH = 1024;
@@ -14,6 +14,7 @@ const LEFT = { status: 499, code: 'cancelled' } as const;
 export interface Entry {
   readonly req: IncomingMessage;
   readonly requestId: string;
+  readonly trace: Trace;
   /** When it came, on the edge's clock. */
   readonly began: number;
   route: Route | undefined;
@@ -33,8 +34,8 @@ export class Ledger {
     this.#parts = parts;
   }
 
-  open(req: IncomingMessage, requestId: string, began: number): Entry {
-    return { req, requestId, began, route: undefined, reached: undefined, answered: undefined, code: undefined };
+  open(request: Pick<Entry, 'req' | 'requestId' | 'trace' | 'began'>): Entry {
+    return { ...request, route: undefined, reached: undefined, answered: undefined, code: undefined };
   }
 
   /** An instance's answer has begun. */
@@ -53,7 +54,7 @@ export class Ledger {
   close(entry: Entry, res: ServerResponse): void {
     const { finished, now, log } = this.#parts;
     if (finished === undefined) return;
-    const { req, requestId, began, route, reached, answered } = entry;
+    const { req, requestId, trace, began, route, reached, answered } = entry;
     const switched = reached?.upgraded !== undefined;
     const sent = switched ? reached.answer.statusCode : res.headersSent ? res.statusCode : undefined;
     const url = req.url ?? '';
@@ -61,7 +62,7 @@ export class Ledger {
     const request: Finished = {
       route: reached?.route ?? route,
       requestId,
-      traceparent: traceparentOf(req),
+      traceId: trace.id,
       method: req.method ?? '',
       path: url.slice(0, Math.min(query < 0 ? url.length : query, LONGEST_PATH)),
       status: sent ?? LEFT.status,

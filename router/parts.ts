@@ -106,6 +106,8 @@ export interface EdgeParts {
   finished?(request: Finished): void;
   /** Makes request ids; default: random UUIDs. */
   newRequestId?(): string;
+  /** Makes the `traceparent` of requests that come without a valid one; default: random. */
+  newTraceparent?(): string;
   /**
    * What happens to instances when the edge closes; `sleep`: those that freeze when they are idle are put to sleep, all
    * others are ended. Default `end`.
@@ -123,8 +125,8 @@ export interface Finished {
   /** Where it went; undefined when it named no app. */
   route: Pick<Route, 'app' | 'project' | 'deployment'> | undefined;
   requestId: string;
-  /** The W3C trace context that it came with. */
-  traceparent: string | undefined;
+  /** Of the W3C trace context that it came with, or that the edge made: 32 hex digits. */
+  traceId: string;
   method: string;
   /** Without the query, which may hold secrets. */
   path: string;

@@ -26,7 +26,7 @@ export function mayUpgrade(req: IncomingMessage): boolean {
  * @throws ThawError as `reach` does, before anything of an answer was sent
  */
 export async function upgrade(carrier: Carrier, exchange: Exchange, client: Socket, head: Buffer): Promise<Reached> {
-  const { req, route, requestId } = exchange;
+  const { req, route, requestId, trace } = exchange;
   const abort = new AbortController();
   let up: ClientRequest | undefined;
   let lease: Lease | undefined;
@@ -44,7 +44,7 @@ export async function upgrade(carrier: Carrier, exchange: Exchange, client: Sock
     routeNow: () => carrier.routeNow(exchange),
     method: req.method ?? 'GET',
     path: req.url ?? '/',
-    headers: toInstance(req, requestId, req.headers.upgrade),
+    headers: toInstance(req, requestId, trace, req.headers.upgrade),
     repeatable: req.method === 'GET',
     upgrade: true,
     information: () => {},

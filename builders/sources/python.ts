@@ -13,8 +13,8 @@ const VENV = '.venv';
 const PROGRAMS = [`${VENV}/bin`];
 /** Frameworks by what they speak. */
 const ASGI = /\b(fastapi|starlette|quart|litestar|sanic|asgiref|get_asgi_application)\b/i;
-/** Left by pip and by compilers; a bound on the time that a first import takes. */
-const PIP = ['--disable-pip-version-check', '--no-input', '--progress-bar', 'off', '--quiet'];
+/** Without compiling: what the app imports is compiled when it starts, before it is frozen; the rest never is. */
+const PIP = ['--disable-pip-version-check', '--no-input', '--no-compile', '--progress-bar', 'off', '--quiet'];
 
 /** A web app in Python: an ASGI or WSGI `app` in one of the usual modules. */
 export async function python(project: Project): Promise<Source | undefined> {

@@ -244,7 +244,10 @@ export const LogLineShape = z
           start: z.enum(['cold', 'resumed', 'warm']).optional(),
           code: z.string().optional().openapi({ description: 'What went wrong, where no instance answered.' }),
           cut: z.literal(true).optional().openapi({ description: 'The answer did not come to its end.' }),
-          traceparent: z.string().optional(),
+          traceId: z
+            .string()
+            .optional()
+            .openapi({ description: 'Of its W3C trace context; absent in what older servers wrote.' }),
         })
         .optional()
         .openapi({ description: 'Set for the stream `request`.' }),

@@ -9,12 +9,12 @@ const GROUP_MS = 100;
 const MOST_PENDING = 10_000;
 
 /** A request that is over, as the edge tells of it. */
-export interface AccessEvent extends Omit<RequestRecord, 'cut' | 'start' | 'code' | 'traceparent'> {
+export interface AccessEvent extends Omit<RequestRecord, 'cut' | 'start' | 'code' | 'traceId'> {
+  traceId: string;
   requestId: string;
   instance: string | undefined;
   start: RequestRecord['start'] | undefined;
   code: string | undefined;
-  traceparent: string | undefined;
   cut: boolean;
 }
 
@@ -91,7 +91,7 @@ export class AccessLog implements AsyncDisposable {
 }
 
 function lineOf({ at, deployment, event }: Pending): LogLine {
-  const { requestId, instance, method, path, status, ms, bytes, start, code, traceparent, cut } = event;
+  const { requestId, instance, method, path, status, ms, bytes, start, code, traceId, cut } = event;
   const request: RequestRecord = {
     method,
     path,
@@ -101,7 +101,7 @@ function lineOf({ at, deployment, event }: Pending): LogLine {
     ...(start === undefined ? {} : { start }),
     ...(code === undefined ? {} : { code }),
     ...(cut ? { cut } : {}),
-    ...(traceparent === undefined ? {} : { traceparent }),
+    traceId,
   };
   return {
     time: new Date(at).toISOString(),

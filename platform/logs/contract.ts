@@ -27,8 +27,8 @@ export interface RequestRecord {
   code?: string;
   /** The answer did not come to its end. */
   cut?: true;
-  /** The W3C trace context that it came with. */
-  traceparent?: string;
+  /** Of its W3C trace context: 32 hex digits; absent in what older servers wrote. */
+  traceId?: string;
 }
 
 /** One line of an app's log. */

@@ -1,9 +1,11 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
+import { type AppLabels, REST } from './app-labels.ts';
 
 /** How an instance came to be there; `none` for a request that no instance answered. */
 type Start = 'cold' | 'resumed' | 'warm';
 const STARTS = ['cold', 'resumed', 'warm', 'none'] as const;
-const STATUS_CLASSES = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const;
+/** By the first digit; code may answer with any of three digits. */
+const STATUS_CLASSES = ['1xx', '2xx', '3xx', '4xx', '5xx', 'other'] as const;
 
 /** Seconds. A warm answer takes milliseconds, a cold one under emulation up to seconds. */
 const LATENCIES = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -37,6 +39,7 @@ export interface BuildEvent {
 
 /** What happened since the server started. No label but `app` takes values that users choose. */
 export class Events {
+  readonly #labels: AppLabels;
   readonly #requests: Counter<'app' | 'status' | 'start'>;
   readonly #unrouted: Counter<'status'>;
   readonly #latency: Histogram<'start'>;
@@ -45,8 +48,9 @@ export class Events {
   readonly #builds: Counter<'outcome'>;
   readonly #buildTime: Histogram<'outcome'>;
 
-  constructor(registry: Registry) {
+  constructor(registry: Registry, labels: AppLabels) {
     const registers = [registry];
+    this.#labels = labels;
     this.#requests = new Counter({
       name: 'thaw_requests_total',
       help: 'Requests that are over, by app, class of the status and how the instance came to be there.',
@@ -96,9 +100,9 @@ export class Events {
 
   request({ app, status, start, answeredMs }: RequestEvent): void {
     const kind = start ?? 'none';
-    const statusClass = `${Math.floor(status / 100)}xx`;
+    const statusClass = STATUS_CLASSES[Math.floor(status / 100) - 1] ?? 'other';
     if (app === undefined) this.#unrouted.inc({ status: statusClass });
-    else this.#requests.inc({ app, status: statusClass, start: kind });
+    else this.#requests.inc({ app: this.#labels.of(app), status: statusClass, start: kind });
     if (answeredMs !== undefined) this.#latency.observe({ start: kind }, answeredMs / 1000);
   }
 
@@ -114,6 +118,8 @@ export class Events {
 
   /** An app was removed. */
   forget(app: string): void {
+    this.#labels.forget(app);
+    if (app === REST) return;
     for (const status of STATUS_CLASSES) for (const start of STARTS) this.#requests.remove({ app, status, start });
   }
 }

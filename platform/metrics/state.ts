@@ -1,5 +1,6 @@
 import { Gauge, type Registry } from 'prom-client';
 import type { HostFacts } from '../host/contract.ts';
+import type { AppLabels } from './app-labels.ts';
 
 /** Where it is read from. */
 export interface StateSources {
@@ -11,6 +12,7 @@ export interface StateSources {
 
 /** How things stand, read when somebody asks. */
 export class State {
+  readonly #labels: AppLabels;
   readonly #sources: StateSources;
   readonly #instances: Gauge<'app' | 'state'>;
   readonly #waiting: Gauge<'app'>;
@@ -19,8 +21,9 @@ export class State {
   readonly #templates: Gauge;
   readonly #templateBytes: Gauge;
 
-  constructor(registry: Registry, sources: StateSources) {
+  constructor(registry: Registry, labels: AppLabels, sources: StateSources) {
     const registers = [registry];
+    this.#labels = labels;
     this.#sources = sources;
     this.#instances = new Gauge({
       name: 'thaw_instances',
@@ -52,10 +55,11 @@ export class State {
     this.#slots.set({ state: 'used' }, slots.used);
     this.#templates.set(templates.count);
     this.#templateBytes.set(templates.bytes);
+    const label = this.#labels.once();
     // An app that has none any more is not told of.
     this.#instances.reset();
-    for (const { app, state } of this.#sources.instances()) this.#instances.inc({ app, state });
+    for (const { app, state } of this.#sources.instances()) this.#instances.inc({ app: label(app), state });
     this.#waiting.reset();
-    for (const { app, waiting } of this.#sources.queues()) this.#waiting.inc({ app }, waiting);
+    for (const { app, waiting } of this.#sources.queues()) this.#waiting.inc({ app: label(app) }, waiting);
   }
 }

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { type IncomingMessage, request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
-import { Metrics } from '../../platform/metrics/metrics.ts';
+import { openMetrics } from '../../platform/metrics/open.ts';
 import { type ApiFixture, startApi } from '../fixtures/api.ts';
 import { measured, parseExposition } from '../metrics/exposition.ts';
 
 function startMeasured(openTo: 'key' | 'loopback'): Promise<ApiFixture> {
-  const metrics = new Metrics({
+  const metrics = openMetrics({
     instances: () => [{ app: 'shop', state: 'ready' }],
     queues: () => [],
     facts: async () => ({ vms: 1, slots: { ready: 4, used: 1, total: 9 }, templates: { count: 2, bytes: 3 } }),

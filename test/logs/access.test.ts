@@ -5,6 +5,8 @@ import { type AccessEvent, AccessLog, type AccessParts } from '../../platform/lo
 import { LogStore } from '../../platform/logs/store.ts';
 import { temporaryDirectory } from '../fixtures/control.ts';
 
+const TRACE = '0af7651916cd43dd8448eb211c80319c';
+
 const event = (rest: Partial<AccessEvent> = {}): AccessEvent => ({
   requestId: 'r1',
   instance: 'i1',
@@ -15,7 +17,7 @@ const event = (rest: Partial<AccessEvent> = {}): AccessEvent => ({
   bytes: 100,
   start: 'warm',
   code: undefined,
-  traceparent: undefined,
+  traceId: TRACE,
   cut: false,
   ...rest,
 });
@@ -40,8 +42,7 @@ async function stand(parts: Partial<AccessParts> = {}) {
 describe('access lines', () => {
   it('have the time, the place and what became of the request', async () => {
     await using one = await stand();
-    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
-    one.access.add({ app: 'shop', deployment: 'd1' }, event({ traceparent }));
+    one.access.add({ app: 'shop', deployment: 'd1' }, event());
     await one.access.flush();
     assert.deepEqual(await one.store.read('id-shop', {}, 10), [
       {
@@ -52,7 +53,7 @@ describe('access lines', () => {
         level: 'info',
         requestId: 'r1',
         line: 'GET /a 200 12 ms warm',
-        request: { method: 'GET', path: '/a', status: 200, ms: 12.3, bytes: 100, start: 'warm', traceparent },
+        request: { method: 'GET', path: '/a', status: 200, ms: 12.3, bytes: 100, start: 'warm', traceId: TRACE },
       },
     ]);
   });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { register } from 'prom-client';
 import { countedThaw } from '../../platform/metrics/counted-thaw.ts';
-import { Metrics } from '../../platform/metrics/metrics.ts';
+import { type Metrics, openMetrics } from '../../platform/metrics/open.ts';
 import type { StateSources } from '../../platform/metrics/state.ts';
 import { measured, parseExposition } from './exposition.ts';
 
@@ -26,11 +26,11 @@ const request = { app: 'shop', status: 200, start: 'warm', answeredMs: 4 } as co
 
 describe('metrics', () => {
   it('count requests by app, class of the status and start', async () => {
-    const metrics = new Metrics(IDLE);
-    for (const status of [200, 204, 404]) metrics.events.request({ ...request, status });
-    metrics.events.request({ ...request, start: 'cold' });
-    metrics.events.request({ app: 'shop', status: 503, start: undefined, answeredMs: 1 });
-    metrics.events.request({ app: undefined, status: 404, start: undefined, answeredMs: 1 });
+    const metrics = openMetrics(IDLE);
+    for (const status of [200, 204, 404]) metrics.observe.request({ ...request, status });
+    metrics.observe.request({ ...request, start: 'cold' });
+    metrics.observe.request({ app: 'shop', status: 503, start: undefined, answeredMs: 1 });
+    metrics.observe.request({ app: undefined, status: 404, start: undefined, answeredMs: 1 });
     const found = await scrape(metrics);
     const count = (status: string, start: string) =>
       measured(found, 'thaw_requests_total', { app: 'shop', status, start });
@@ -40,15 +40,15 @@ describe('metrics', () => {
       [2, 1, 1, 1],
     );
     assert.equal(measured(found, 'thaw_unrouted_requests_total', { status: '4xx' }), 1);
-    metrics.events.forget('shop');
+    metrics.observe.forget('shop');
     assert.deepEqual((await scrape(metrics)).get('thaw_requests_total')?.samples, []);
   });
 
   it('have a histogram of latencies for each start; one that was never answered has none', async () => {
-    const metrics = new Metrics(IDLE);
-    for (const answeredMs of [0.4, 4, 40, 400_000]) metrics.events.request({ ...request, answeredMs });
-    metrics.events.request({ ...request, start: 'cold', answeredMs: 185 });
-    metrics.events.request({ app: 'shop', status: 499, start: undefined, answeredMs: undefined });
+    const metrics = openMetrics(IDLE);
+    for (const answeredMs of [0.4, 4, 40, 400_000]) metrics.observe.request({ ...request, answeredMs });
+    metrics.observe.request({ ...request, start: 'cold', answeredMs: 185 });
+    metrics.observe.request({ app: 'shop', status: 499, start: undefined, answeredMs: undefined });
     const found = await scrape(metrics);
     assert.equal(found.get('thaw_request_latency_seconds')?.type, 'histogram');
     const below = (le: string, start = 'warm') => measured(found, 'thaw_request_latency_seconds_bucket', { le, start });
@@ -59,15 +59,15 @@ describe('metrics', () => {
   });
 
   it('count thaws, and tell where their time went', async () => {
-    const metrics = new Metrics(IDLE);
+    const metrics = openMetrics(IDLE);
     const { signal } = new AbortController();
-    const { events } = metrics;
+    const { observe } = metrics;
     const thawed = { id: 'i1', phases: { prepare: 2, load: 12 } };
-    assert.equal(await countedThaw(events, 'cold', signal, Promise.resolve(thawed)), thawed);
-    await countedThaw(events, 'resumed', signal, Promise.resolve({ phases: { load: 9 } }));
+    assert.equal(await countedThaw(observe, 'cold', signal, Promise.resolve(thawed)), thawed);
+    await countedThaw(observe, 'resumed', signal, Promise.resolve({ phases: { load: 9 } }));
     const failure = new Error('no room');
-    await assert.rejects(countedThaw(events, 'cold', signal, Promise.reject(failure)), failure);
-    await assert.rejects(countedThaw(events, 'cold', AbortSignal.abort(), Promise.reject(failure)), failure);
+    await assert.rejects(countedThaw(observe, 'cold', signal, Promise.reject(failure)), failure);
+    await assert.rejects(countedThaw(observe, 'cold', AbortSignal.abort(), Promise.reject(failure)), failure);
     const found = await scrape(metrics);
     const thaws = found.get('thaw_thaws_total')?.samples.map(({ labels, value }) => ({ ...labels, value }));
     assert.deepEqual(thaws, [
@@ -84,10 +84,10 @@ describe('metrics', () => {
   });
 
   it('count builds by what came of them', async () => {
-    const metrics = new Metrics(IDLE);
-    metrics.events.build({ outcome: 'ready', ms: 8000 });
-    metrics.events.build({ outcome: 'build_failed', ms: 3000 });
-    metrics.events.build({ outcome: 'cancelled', ms: 1000 });
+    const metrics = openMetrics(IDLE);
+    metrics.observe.build({ outcome: 'ready', ms: 8000 });
+    metrics.observe.build({ outcome: 'build_failed', ms: 3000 });
+    metrics.observe.build({ outcome: 'cancelled', ms: 1000 });
     const found = await scrape(metrics);
     for (const outcome of ['ready', 'build_failed', 'cancelled'])
       assert.equal(measured(found, 'thaw_builds_total', { outcome }), 1);
@@ -106,7 +106,7 @@ describe('metrics', () => {
       { app: 'shop', waiting: 3 },
       { app: 'shop', waiting: 1 },
     ];
-    const metrics = new Metrics({
+    const metrics = openMetrics({
       instances: () => instances,
       queues: () => queues,
       facts: async () => ({
@@ -136,8 +136,8 @@ describe('metrics', () => {
   });
 
   it('tell of the process, and are those of one server alone', async () => {
-    const [one, other] = [new Metrics(IDLE), new Metrics(IDLE)];
-    one.events.request(request);
+    const [one, other] = [openMetrics(IDLE), openMetrics(IDLE)];
+    one.observe.request(request);
     const found = await scrape(one);
     assert.ok((measured(found, 'process_resident_memory_bytes') ?? 0) > 1_000_000);
     assert.ok(found.has('nodejs_eventloop_lag_p99_seconds'));
@@ -146,14 +146,52 @@ describe('metrics', () => {
   });
 
   it('grow with the number of apps alone', async () => {
-    const metrics = new Metrics(IDLE);
+    const metrics = openMetrics(IDLE);
     for (let app = 0; app < 100; app += 1) {
       for (let status = 100; status < 600; status += 1)
         for (const start of ['cold', 'resumed', 'warm', undefined] as const)
-          metrics.events.request({ app: `app${app}`, status, start, answeredMs: status });
+          metrics.observe.request({ app: `app${app}`, status, start, answeredMs: status });
     }
     const families = await scrape(metrics);
     assert.equal(families.get('thaw_requests_total')?.samples.length, 100 * 5 * 4);
     assert.ok((families.get('thaw_request_latency_seconds')?.samples.length ?? 0) <= 4 * 20);
+  });
+
+  it('give so many apps series of their own, and the rest share one', async () => {
+    const instances = ['c', 'd', 'a'].map((app) => ({ app, state: 'asleep' }));
+    const metrics = openMetrics({ ...IDLE, instances: () => instances, mostApps: 3 });
+    const apps = async (name: string) =>
+      (await scrape(metrics)).get(name)?.samples.map(({ labels, value }) => [labels.app, value]);
+    for (const app of ['a', 'b']) metrics.observe.request({ ...request, app });
+    assert.deepEqual(await apps('thaw_instances'), [
+      ['c', 1],
+      ['other', 1],
+      ['a', 1],
+    ]);
+    for (const app of ['e', 'f', 'g', 'a']) metrics.observe.request({ ...request, app });
+    assert.deepEqual(await apps('thaw_requests_total'), [
+      ['a', 2],
+      ['b', 1],
+      ['e', 1],
+      ['other', 2],
+    ]);
+    metrics.observe.forget('b');
+    metrics.observe.forget('other');
+    for (const app of ['f', 'g']) metrics.observe.request({ ...request, app });
+    assert.deepEqual(await apps('thaw_requests_total'), [
+      ['a', 2],
+      ['e', 1],
+      ['other', 3],
+      ['f', 1],
+    ]);
+  });
+
+  it('have a class for any status that code may send', async () => {
+    const metrics = openMetrics(IDLE);
+    metrics.observe.request({ ...request, status: 999 });
+    const labels = { app: 'shop', status: 'other', start: 'warm' };
+    assert.equal(measured(await scrape(metrics), 'thaw_requests_total', labels), 1);
+    metrics.observe.forget('shop');
+    assert.equal(measured(await scrape(metrics), 'thaw_requests_total', labels), undefined);
   });
 });

@@ -9,10 +9,17 @@ import type { Finished } from '../../router/parts.ts';
 import { ask, begin, readAll, until } from './client.ts';
 import { openStand, routeTo, type StandOptions } from './stand.ts';
 
+const TRACE_ID = '0af7651916cd43dd8448eb211c80319c';
+const TRACE = `00-${TRACE_ID}-b7ad6b7169203331-01`;
+/** What the edge of these tests makes. */
+const MADE_TRACE = '11111111111111111111111111111111';
+const MADE = `00-${MADE_TRACE}-2222222222222222-01`;
+
 /** A stand that keeps what it is told of finished requests. */
 async function openTold(options: StandOptions) {
   const told: Finished[] = [];
-  const stand = await openStand({ ...options, parts: { finished: (one) => void told.push(one), ...options.parts } });
+  const parts = { finished: (one: Finished) => void told.push(one), newTraceparent: () => MADE, ...options.parts };
+  const stand = await openStand({ ...options, parts });
   const next = async (count = 1) => {
     await until(() => told.length >= count);
     return told[count - 1] as Finished;
@@ -30,7 +37,7 @@ test('a request is told of once it is over: what it was, where it went, what cam
   const { ms, answeredMs, bytes, route, ...rest } = await edge.next();
   assert.deepEqual(rest, {
     requestId: 'mine-1',
-    traceparent: undefined,
+    traceId: MADE_TRACE,
     method: 'POST',
     path: '/a/b',
     status: 200,
@@ -75,7 +82,7 @@ test('what the edge answers itself is told of with its code', async () => {
     {
       route: 'shop',
       requestId: '',
-      traceparent: undefined,
+      traceId: MADE_TRACE,
       method: 'GET',
       path: '/x',
       status: 503,
@@ -199,31 +206,55 @@ test('a listener that throws breaks no answer', async () => {
   for (const _ of [1, 2]) assert.equal((await ask({ port: stand.port })).body, 'hello');
 });
 
-const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+const echoTrace: StandOptions['app'] = () => (req, res) =>
+  res.end(JSON.stringify([req.headers.traceparent ?? null, req.headers.tracestate ?? null]));
 
-test('a trace context goes on as it came, and is told of when it is valid', async () => {
-  await using edge = await openTold({
-    app: () => (req, res) => res.end(JSON.stringify([req.headers.traceparent ?? null, req.headers.tracestate ?? null])),
-  });
-  const given: [traceparent: string | undefined, told: string | undefined][] = [
-    [undefined, undefined],
-    [TRACE, TRACE],
-    [TRACE.replace('00-', 'cc-'), TRACE.replace('00-', 'cc-')],
-    [`${TRACE.replace('00-', 'cc-')}-more`, TRACE.replace('00-', 'cc-')],
-    [`${TRACE}-more`, undefined],
-    [TRACE.replace('00-', 'ff-'), undefined],
-    [TRACE.toUpperCase(), undefined],
-    [TRACE.replace(/-0af7\w+/, `-${'0'.repeat(32)}`), undefined],
-    [TRACE.replace(/-b7ad\w+/, `-${'0'.repeat(16)}`), undefined],
-    [`${TRACE}0`, undefined],
-    ['nonsense', undefined],
-  ];
-  for (const [n, [traceparent, told]] of given.entries()) {
-    const headers: Record<string, string> = traceparent === undefined ? {} : { traceparent, tracestate: 'a=1,b=2' };
+test('a valid trace context goes on as it came, and its trace is told', async () => {
+  await using edge = await openTold({ app: echoTrace });
+  const later = TRACE.replace('00-', 'cc-');
+  const given = [TRACE, TRACE.replace(/01$/, '00'), later, `${later}-more`];
+  for (const [n, traceparent] of given.entries()) {
+    // Naming it in `Connection` does not take it away.
+    const headers = { traceparent, tracestate: 'a=1,b=2', connection: 'close, traceparent, tracestate' };
     const { body } = await ask({ port: edge.stand.port, headers });
-    assert.deepEqual(JSON.parse(body), [traceparent ?? null, traceparent === undefined ? null : 'a=1,b=2']);
-    assert.equal((await edge.next(n + 1)).traceparent, told, String(traceparent));
+    assert.deepEqual(JSON.parse(body), [traceparent, 'a=1,b=2']);
+    assert.equal((await edge.next(n + 1)).traceId, TRACE_ID);
   }
+});
+
+test('a request without a valid trace context gets one, in place of all that it said of one', async () => {
+  await using edge = await openTold({ app: echoTrace });
+  const given = [
+    undefined,
+    `${TRACE}-more`,
+    TRACE.replace('00-', 'ff-'),
+    TRACE.toUpperCase(),
+    TRACE.replace(/-0af7\w+/, `-${'0'.repeat(32)}`),
+    TRACE.replace(/-b7ad\w+/, `-${'0'.repeat(16)}`),
+    `${TRACE}0`,
+    `${TRACE}, ${TRACE}`,
+    'nonsense',
+  ];
+  for (const [n, traceparent] of given.entries()) {
+    const headers = { tracestate: 'a=1', ...(traceparent === undefined ? {} : { traceparent }) };
+    const { body } = await ask({ port: edge.stand.port, headers });
+    assert.deepEqual(JSON.parse(body), [MADE, null], String(traceparent));
+    assert.equal((await edge.next(n + 1)).traceId, MADE_TRACE);
+  }
+});
+
+test('each trace that is made is a new and valid one', async () => {
+  const told: Finished[] = [];
+  await using stand = await openStand({ app: echoTrace, parts: { finished: (one) => void told.push(one) } });
+  const made = new Set<string>();
+  for (const n of [1, 2, 3]) {
+    const { body } = await ask({ port: stand.port });
+    const [, trace = ''] = /^00-([0-9a-f]{32})-[0-9a-f]{16}-01$/.exec((JSON.parse(body) as string[])[0] ?? '') ?? [];
+    await until(() => told.length === n);
+    assert.equal(told[n - 1]?.traceId, trace);
+    made.add(trace);
+  }
+  assert.equal(made.size, 3);
 });
 
 test('the queues that requests wait in are told by app', async () => {
