@@ -1,0 +1,16 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { buildEnvironment } from '../../builders/build-environment.ts';
+import { LIBRARY } from '../../runtime-images/go/library.ts';
+
+test('builds run Go with what its library was compiled with, so that it is not compiled again', () => {
+  const env = buildEnvironment({ go: {}, caBundle: '', egressProxy: '', pipIndex: '' } as Parameters<
+    typeof buildEnvironment
+  >[0]);
+  const { GOFLAGS, ...rest } = LIBRARY.environment;
+  for (const [name, value] of Object.entries(rest)) assert.equal(env[name], value, name);
+  const flags = (text = '') => new Set(text.split(' '));
+  // These two decide nothing of what is compiled.
+  const ours = flags(env.GOFLAGS).difference(flags('-buildvcs=false -modcacherw'));
+  assert.deepEqual(ours, flags(GOFLAGS));
+});
