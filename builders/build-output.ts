@@ -1,11 +1,9 @@
 import { z } from 'zod';
 import type { Report } from './contract.ts';
 import { buildFailed } from './failure.ts';
-import type { Built, Plan } from './guest/say.ts';
+import { type Built, MOST_OUTPUT_LINES, type Plan } from './guest/say.ts';
 import { LineSplitter, plainLine } from './plain-text.ts';
 
-/** Lines of tools' output that are passed on; the rest is dropped, with a word about it. */
-const MOST_OUTPUT = 1000;
 const MOST_ARGUMENTS = 200;
 const MOST_VALUES = 300;
 
@@ -92,8 +90,8 @@ export class BuildOutput {
 
   #pass(text: string): void {
     this.#shown++;
-    if (this.#shown < MOST_OUTPUT) this.#report(`  ${plainLine(text)}`);
-    else if (this.#shown === MOST_OUTPUT) this.#report('  (more output is not shown)');
+    // The program says itself that there is more.
+    if (this.#shown <= MOST_OUTPUT_LINES) this.#report(`  ${plainLine(text)}`);
   }
 }
 

@@ -52,7 +52,7 @@ export async function build(
   const { control, settings } = parts;
   const { app, deployment, source, environment } = request;
   const labels = { app: app.name, deployment, role: 'builder' };
-  await using vm = await BuildingVm.open(parts, { labels, report, signal });
+  await using vm = await BuildingVm.open(parts, { labels, report, signal, secrets: Object.values(environment) });
   await vm.put(PROGRAMS, packFiles(files(settings)));
   await vm.put(`${APP}/${TREE}`, limited(source, settings.maxSourceBytes, 'The source'));
   const env = { ...buildEnvironment(settings), ...environment };

@@ -3,7 +3,7 @@ import { askStreaming } from './ask.ts';
 import { BuildOutput } from './build-output.ts';
 import type { Report } from './contract.ts';
 import { BUILD_PORT, builder } from './function/builder.ts';
-import type { Order } from './guest/say.ts';
+import type { Asked, Order } from './guest/say.ts';
 import type { PipelineParts } from './parts.ts';
 import { type ScopedVm, thawScoped } from './scoped-vm.ts';
 
@@ -11,6 +11,8 @@ interface Work {
   labels: Record<string, string>;
   report: Report;
   signal: AbortSignal;
+  /** Values that the build program shows nobody. */
+  secrets: string[];
 }
 
 /** The VM in which a build is under way. It may change into another one on the way; what is open ends with the scope. */
@@ -51,10 +53,11 @@ export class BuildingVm implements AsyncDisposable {
    * @throws ThawError `build_failed`
    */
   async order<K extends 'plan' | 'installed' | 'built'>(order: Order, outcome: K) {
-    const { report, signal } = this.#work;
+    const { report, signal, secrets } = this.#work;
     const output = new BuildOutput(report);
     try {
-      const asking = { host: this.#running.address, port: BUILD_PORT, body: order, signal };
+      const body: Asked = { ...order, mask: secrets };
+      const asking = { host: this.#running.address, port: BUILD_PORT, body, signal };
       for await (const data of await askStreaming(asking)) output.push(data);
     } catch {
       signal.throwIfAborted(); // Otherwise the program ended before it was done, and the outcome says so.

@@ -89,7 +89,7 @@ async function deploying(
   const came = performance.now();
   let result: 'ready' | ErrorCode = 'ready';
   let began: number | undefined;
-  const mask = masker(await control.deployments.environment(begun.id));
+  const mask = masker(Object.values(await control.deployments.environment(begun.id)));
   const tell = masked(report, mask);
   try {
     using _place = await queue.enter((ahead) => report(waiting(ahead)), signal);

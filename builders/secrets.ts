@@ -4,10 +4,10 @@ import type { Report } from './contract.ts';
 const LEAST = 6;
 const SHOWN = '******';
 
-/** Replaces the values of an environment in what people read. */
-export function masker(environment: Record<string, string>): (text: string) => string {
+/** Replaces secrets, such as the values of an environment, in what people read. */
+export function masker(secrets: readonly string[]): (text: string) => string {
   // The longest first: a value may be part of another one.
-  const values = Object.values(environment)
+  const values = secrets
     .flatMap((value) => [value, ...value.split('\n')])
     .filter((value) => value.length >= LEAST)
     .sort((a, b) => b.length - a.length);

@@ -1,39 +1,36 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { limitIn, limitOf, MOST_OUTPUT, TOO_MUCH_OUTPUT } from './limits.ts';
+import { withoutNoise } from './noise.ts';
 import { Failed, type Tell } from './say.ts';
 
 /** Last lines of a tool that are kept. */
 const TAIL = 40;
 /** Characters of one line that are kept; a tool may write without an end. */
-const LONGEST_LINE = 4000;
-/** Says where a log file is that goes away with the VM. */
-const NOISE = /complete log of this run can be found in|^npm error\s*$/;
-
-/** What tools say when a limit of the build VM stops them. */
-const LIMITS: [pattern: RegExp, message: string][] = [
-  [/ENOSPC|No space left on device/i, 'The build filled its disk.'],
-  [
-    /\b(EAGAIN|Resource temporarily unavailable|Cannot fork|can't start new thread)\b/i,
-    'The build started more processes than it may.',
-  ],
-  [/JavaScript heap out of memory|MemoryError|Cannot allocate memory|\bENOMEM\b/, 'The build ran out of memory.'],
-];
-
-/** Tools that run; ended with the order that started them. */
-const running = new Set<ChildProcess>();
+const LONGEST_LINE = 16 * 1024;
+/** Milliseconds for the last output of a tool that has ended; what left its process group may hold the pipe for ever. */
+const LINGER = 500;
 
 export interface CommandOptions {
   cwd: string;
   env?: Record<string, string>;
   /** Passes each line on as it comes; default: nothing is shown. */
   tell?: Tell;
+  /** Ends the tool and all that it started. */
+  signal: AbortSignal;
 }
 
-/** Runs a tool to its end in a process group of its own, and gives back its last lines. */
-export async function run(
-  argv: string[],
-  { cwd, env = {}, tell }: CommandOptions,
-): Promise<{ code: number | null; signal: string | null; tail: string[] }> {
+interface Ended {
+  code: number | null;
+  signal: string | null;
+  tail: string[];
+  /** It was ended because it wrote too much. */
+  flooded: boolean;
+}
+
+/** Runs a tool to its end in a process group of its own, and gives back its last lines. Nothing of the group stays. */
+export async function run(argv: string[], { cwd, env = {}, tell, signal }: CommandOptions): Promise<Ended> {
+  signal.throwIfAborted();
   const [file = '', ...rest] = argv;
   const child = spawn(file, rest, {
     cwd,
@@ -41,21 +38,37 @@ export async function run(
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
-  running.add(child);
+  const end = () => endGroup(child);
+  signal.addEventListener('abort', end, { once: true });
   const tail: string[] = [];
-  const take = (line: string) => {
-    if (line.trim() === '' || NOISE.test(line)) return;
+  let bytes = 0;
+  const take = withoutNoise((line) => {
     tell?.({ output: line });
     tail.push(line);
     if (tail.length > TAIL) tail.shift();
-  };
-  const ends = [child.stdout, child.stderr].map((stream) => lines(stream, take));
+  });
+  const streams = [child.stdout, child.stderr];
+  const flushes = streams.map((stream) => {
+    stream.on('data', (data: string) => {
+      bytes += data.length;
+      if (bytes > MOST_OUTPUT) end();
+    });
+    return lines(stream, take);
+  });
+  const closed = Promise.withResolvers<void>();
+  child.once('close', () => closed.resolve());
   try {
-    const [code, signal] = await once(child, 'close');
-    for (const end of ends) end();
-    return { code, signal, tail };
+    const [code, killed] = await once(child, 'exit');
+    end(); // What it left in the background would go on writing into the tree.
+    const timer = setTimeout(closed.resolve, LINGER);
+    await closed.promise;
+    clearTimeout(timer);
+    for (const stream of streams) stream.destroy();
+    for (const flush of flushes) flush();
+    signal.throwIfAborted();
+    return { code, signal: killed, tail, flooded: bytes > MOST_OUTPUT };
   } finally {
-    running.delete(child);
+    signal.removeEventListener('abort', end);
   }
 }
 
@@ -66,14 +79,16 @@ export async function run(
  * @throws Failed with the tool's last lines, and the limit that stopped it if it was one
  */
 export async function step(what: string, argv: string[], options: CommandOptions): Promise<void> {
-  const { code, signal, tail } = await run(argv, options).catch((error: NodeJS.ErrnoException) => {
-    throw new Failed(`${what} failed: ${argv[0]} could not be started (${error.code}).`);
+  const ended = await run(argv, options).catch((error: NodeJS.ErrnoException) => {
+    if (options.signal.aborted) throw error;
+    throw new Failed(limitIn([error.message]) ?? `${what} failed: ${argv[0]} could not be started (${error.code}).`);
   });
+  const { code, signal, tail, flooded } = ended;
+  if (flooded) throw new Failed(TOO_MUCH_OUTPUT, { output: tail });
   if (code === 0) return;
-  const limit = LIMITS.find(([pattern]) => tail.some((line) => pattern.test(line)))?.[1];
-  const killed = signal === 'SIGKILL' ? 'The build ran out of memory.' : undefined;
-  const how = signal ?? `exit code ${code}`;
-  throw new Failed(limit ?? killed ?? `${what} failed (${how}).`, { output: tail });
+  throw new Failed(limitOf(code, signal, tail) ?? `${what} failed (${signal ?? `exit code ${code}`}).`, {
+    output: tail,
+  });
 }
 
 /** A step that is a command line of the author's own. */
@@ -81,14 +96,11 @@ export function shell(what: string, command: string, options: CommandOptions): P
   return step(what, ['sh', '-c', command], options);
 }
 
-/** Ends everything that runs: who ordered it has gone. */
-export function endAll(): void {
-  for (const { pid } of running) {
-    try {
-      if (pid !== undefined) process.kill(-pid, 'SIGKILL');
-    } catch {
-      // It has just ended by itself.
-    }
+function endGroup({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // Nothing of it is left.
   }
 }
 

@@ -3,7 +3,7 @@ import { dirname, join, relative } from 'node:path';
 import { exists } from './inside.ts';
 
 /** Directories that an install step fills. */
-const INSTALLED = new Set(['node_modules', '.venv', '.yarn', '.pnp.cjs']);
+const INSTALLED = new Set(['node_modules', '.venv']);
 
 /**
  * Moves what was installed in one tree into another one, which then takes its place: the next commit of the same project,

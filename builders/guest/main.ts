@@ -3,7 +3,7 @@
  *
  *   node build.mjs <port> <module path of esbuild>
  *
- *   POST / {"do": "inspect" | "install" | "build", ...}   -> 200, lines; orders and lines are in say.ts
+ *   POST / {"do": "inspect" | "install" | "build", ...}   -> 200, lines; orders and lines are drawn in say.ts
  *
  * The VM is frozen when this program listens and the bundler has run once, so that neither has to be started for a push;
  * and again after an install, from where later builds with the same manifests go on.
@@ -16,9 +16,10 @@ import { json } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
 import { ThawError } from '../../platform/errors.ts';
 import { SETTINGS_FILE } from '../settings/read.ts';
-import { endAll } from './command.ts';
+import { limitIn } from './limits.ts';
 import type { Esbuild } from './project.ts';
-import { Failed, type Line, type Order } from './say.ts';
+import { type Asked, Failed, type Line } from './say.ts';
+import { shown } from './shown.ts';
 import { Work } from './work.ts';
 
 const [, , port = '', bundler = ''] = process.argv;
@@ -27,22 +28,23 @@ const work = new Work(esbuild);
 await rehearse();
 
 createServer(async (request, response) => {
-  const tell = (line: Line) => void response.write(`${JSON.stringify(line)}\n`);
-  response.once('close', () => {
-    if (!response.writableFinished) endAll(); // Whoever ordered it has gone.
-  });
+  const send = (line: Line) => void response.write(`${JSON.stringify(line)}\n`);
+  const gone = new AbortController();
+  response.once('close', () => gone.abort()); // Whoever ordered it has gone, or has been answered.
+  let tell = shown(send, []);
   try {
-    const order = await orderOf(request);
+    const { mask, ...order } = await orderOf(request);
+    tell = shown(send, mask);
     response.writeHead(200).flushHeaders();
-    tell(await work.carryOut(order, tell));
+    tell(await work.carryOut(order, tell, gone.signal));
   } catch (caught) {
     tell({ failed: failureOf(caught) });
   }
   response.end();
 }).listen(Number(port), '0.0.0.0');
 
-async function orderOf(request: IncomingMessage): Promise<Order> {
-  return (await json(request)) as Order;
+async function orderOf(request: IncomingMessage): Promise<Asked> {
+  return (await json(request)) as Asked;
 }
 
 function failureOf(caught: unknown): { message: string; hint?: string | undefined; output: string[] } {
@@ -52,7 +54,7 @@ function failureOf(caught: unknown): { message: string; hint?: string | undefine
     return { message, hint: caught.hint, output };
   }
   const text = caught instanceof Error ? caught.message : String(caught);
-  return { message: `The build broke: ${text}`, output: [] };
+  return { message: limitIn([text]) ?? `The build broke: ${text}`, output: [] };
 }
 
 /** Builds something small: what the next build needs is then in memory, compiled and running. */
@@ -66,7 +68,8 @@ async function rehearse(): Promise<void> {
   await writeFile(join(tree, SETTINGS_FILE), 'memory = "256MB"\n');
   const rehearsal = new Work(esbuild);
   const quiet = () => {};
-  await rehearsal.carryOut({ do: 'inspect', tree, runtimeRoot: '/app', env: {} }, quiet);
-  await rehearsal.carryOut({ do: 'build' }, quiet);
+  const { signal } = new AbortController();
+  await rehearsal.carryOut({ do: 'inspect', tree, runtimeRoot: '/app', env: {} }, quiet, signal);
+  await rehearsal.carryOut({ do: 'build' }, quiet, signal);
   await rm(tree, { recursive: true });
 }

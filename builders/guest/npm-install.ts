@@ -1,51 +1,22 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { step } from './command.ts';
-import { isRecord, type PackageJson, packageNames } from './package-json.ts';
-import { firstOf, hashOf, type Install, type Project } from './project.ts';
-
-const QUIET = ['--no-audit', '--no-fund', '--no-progress', '--no-update-notifier', '--loglevel=error'];
-/** Members of package.json that an install goes by. */
-const MEMBERS = [
-  ...[
-    'dependencies',
-    'devDependencies',
-    'optionalDependencies',
-    'peerDependencies',
-    'peerDependenciesMeta',
-    'overrides',
-  ],
-  ...['resolutions', 'workspaces', 'packageManager', 'engines', 'pnpm'],
-];
-/** Scripts of the project's own that an install runs; they may read any file. */
-const LIFECYCLE = ['preinstall', 'install', 'postinstall', 'prepare', 'prepublish'];
-const FILES = [
-  ...['package-lock.json', 'npm-shrinkwrap.json', 'pnpm-lock.yaml', 'yarn.lock'],
-  ...['.npmrc', '.yarnrc', '.yarnrc.yml', 'pnpm-workspace.yaml', '.pnpmfile.cjs'],
-];
-
-interface Manager {
-  name: 'npm' | 'pnpm' | 'yarn';
-  argv: string[];
-  command: string;
-}
+import { exists } from './inside.ts';
+import { installKey, readManifests, wantsPackages } from './manifests.ts';
+import { fetchManager, type Manager, managerOf } from './package-managers.ts';
+import type { Install, Project } from './project.ts';
 
 /**
  * The install step of a project with a package.json; nothing when it names no packages. With a lockfile exactly what it
  * says. For functions `devDependencies` are left out, because they are mostly tools and the bundler needs no types.
  */
 export async function npmInstall(project: Project, { dev }: { dev: boolean }): Promise<{ install?: Install }> {
-  const { root, packageJson } = project;
-  const members = ['dependencies', 'optionalDependencies', 'workspaces', ...(dev ? ['devDependencies'] : [])];
-  const wanted = members.some((member) => {
-    const value = packageJson?.[member];
-    return Array.isArray(value) ? value.length > 0 : packageNames(packageJson, member).length > 0;
-  });
-  if (!wanted) return {};
+  const manifests = await readManifests(project);
+  if (!wantsPackages(manifests, dev)) return {};
   const manager = await managerOf(project, dev);
-  const picked = MEMBERS.map((member) => [member, packageJson?.[member]]);
-  const scripts = isRecord(packageJson?.scripts) ? packageJson.scripts : {};
-  const readsMore = LIFECYCLE.some((name) => name in scripts) || packageJson?.workspaces !== undefined;
-  const key = readsMore ? undefined : await hashOf(root, FILES, JSON.stringify(picked), manager.argv.join(' '));
-  return { install: { command: manager.command, key, run: (at) => runManager(at, manager) } };
+  const { command, argv, from = '' } = manager;
+  const key = await installKey(project.root, manifests, [from, ...argv]);
+  return { install: { command, key, run: (at) => runManager(at, manager) } };
 }
 
 /** Installs the `devDependencies` too. */
@@ -53,53 +24,26 @@ export async function installOmitted(project: Project): Promise<void> {
   await runManager(project, await managerOf(project, true));
 }
 
-async function runManager({ root, env, tell }: Project, { argv, command }: Manager): Promise<void> {
-  tell({ say: `Installing dependencies (${command})` });
-  await step(`Installing the dependencies (${command})`, argv, {
-    cwd: root,
-    env: { ...env, COREPACK_ENABLE_STRICT: '0' },
-    tell,
-  });
-}
-
-async function managerOf({ root, packageJson, tell }: Project, dev: boolean): Promise<Manager> {
-  const lock = await firstOf(root, [
-    'package-lock.json',
-    'npm-shrinkwrap.json',
-    'pnpm-lock.yaml',
-    'yarn.lock',
-    'bun.lock',
-  ]);
-  if (lock === 'pnpm-lock.yaml') return { name: 'pnpm', ...pnpm(versionOf(packageJson, 'pnpm'), dev) };
-  if (lock === 'yarn.lock') return { name: 'yarn', ...yarn(versionOf(packageJson, 'yarn'), dev) };
-  if (lock === 'bun.lock')
-    tell({ say: 'bun.lock is not read: npm chooses the versions. A package-lock.json would fix them.' });
-  const verb = lock?.endsWith('.json') ? 'ci' : 'install';
-  const argv = ['npm', verb, dev ? '--include=dev' : '--omit=dev', ...QUIET];
-  return { name: 'npm', argv, command: `npm ${verb}` };
-}
-
-/** The version that `packageManager` asks for, e.g. `pnpm@10.4.1+sha512...`; undefined for another one's. */
-function versionOf(packageJson: PackageJson | undefined, name: string): string | undefined {
-  const asked = packageJson?.packageManager;
-  const [, who, version] = /^([a-z]+)@(\d+\.\d+\.\d+)/.exec(typeof asked === 'string' ? asked : '') ?? [];
-  return who === name ? version : undefined;
-}
-
-/** npm fetches the other managers, from the same registry. */
-const fetched = (name: string) => ['npm', 'exec', '--yes', '--loglevel=error', '--', name];
-
-function pnpm(version: string | undefined, dev: boolean): Omit<Manager, 'name'> {
-  const flags = ['install', '--frozen-lockfile', '--reporter=append-only', ...(dev ? [] : ['--prod'])];
-  return { argv: [...fetched(`pnpm@${version ?? '10'}`), ...flags], command: 'pnpm install --frozen-lockfile' };
-}
-
-/** Yarn from version 2 on is another program: @yarnpkg/cli-dist. */
-function yarn(version: string | undefined, dev: boolean): Omit<Manager, 'name'> {
-  if (version === undefined || version.startsWith('1.')) {
-    const flags = ['install', '--frozen-lockfile', '--non-interactive', ...(dev ? [] : ['--production'])];
-    return { argv: [...fetched(`yarn@${version ?? '1'}`), ...flags], command: 'yarn install --frozen-lockfile' };
+async function runManager(project: Project, manager: Manager): Promise<void> {
+  const { root, tell, signal } = project;
+  const { command, argv } = manager;
+  if (await exists(join(root, 'bun.lock'))) {
+    tell({ say: 'bun.lock is not read. A package-lock.json would fix the versions.' });
   }
-  const argv = ['npm', 'exec', '--yes', '--loglevel=error', `--package=@yarnpkg/cli-dist@${version}`, '--', 'yarn'];
-  return { argv: [...argv, 'install', '--immutable'], command: 'yarn install --immutable' };
+  tell({ say: `Installing dependencies (${command})` });
+  const programs = await fetchManager(project, manager);
+  const path = [...programs, project.env.PATH ?? process.env.PATH].join(':');
+  const env = { ...project.env, ...manager.env, PATH: path, COREPACK_ENABLE_STRICT: '0' };
+  const restore = await readdress(root, manager);
+  await step(`Installing the dependencies (${command})`, argv, { cwd: root, env, tell, signal });
+  await restore();
+}
+
+/** Makes the lockfile of yarn 1 name the registry that builds may reach. Returns what puts its text back. */
+async function readdress(root: string, { readdress: addresses }: Manager): Promise<() => Promise<void>> {
+  const path = join(root, 'yarn.lock');
+  const text = addresses === undefined ? '' : await readFile(path, 'utf8').catch(() => '');
+  if (addresses === undefined || text === '') return async () => {};
+  await writeFile(path, text.replaceAll(...addresses));
+  return () => writeFile(path, text);
 }

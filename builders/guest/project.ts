@@ -20,6 +20,8 @@ export interface Project {
   env: Record<string, string>;
   esbuild: Esbuild;
   tell: Tell;
+  /** Ends the tools that run. */
+  signal: AbortSignal;
 }
 
 /** What an install step is. */

@@ -11,10 +11,22 @@
  *   install   {"installed": true}
  *   build     {"built": Built}
  *
+ * An order is `POST /` with an Asked. It is over with its last line; when whoever ordered it closes the connection before,
+ * what runs for it is ended.
+ *
  * The reader trusts none of it: it comes out of a VM in which the code's own install scripts have run.
  */
 
-/** An order, as `POST /` brings it. One VM works on one tree at a time; it may be frozen between two orders. */
+/** Lines of tools' output that are told of one order, a word about the rest included. */
+export const MOST_OUTPUT_LINES = 1000;
+
+/** What `POST /` brings. */
+export type Asked = Order & {
+  /** Values that no line may show. */
+  mask: string[];
+};
+
+/** One VM works on one tree at a time; it may be frozen between two orders. */
 export type Order =
   /** Looks at a tree, and decides what it is. `env` is added to the environment of every tool from now on. */
   | { do: 'inspect'; tree: string; runtimeRoot: string; env: Record<string, string> }

@@ -20,21 +20,33 @@ export class Work {
   }
 
   /** Does what is ordered, and answers the last line. @throws Failed, or ThawError for a wrong `thaw.toml` */
-  async carryOut(order: Order, tell: Tell): Promise<Line> {
-    if (order.do === 'inspect') return { plan: await this.#inspect(order, tell) };
+  async carryOut(order: Order, tell: Tell, signal: AbortSignal): Promise<Line> {
+    if (order.do === 'inspect') return { plan: await this.#inspect(order, tell, signal) };
     const [project, source] = [this.#project, this.#source];
     if (project === undefined || source === undefined) throw new Failed('There is no tree to work on.');
-    if (order.do === 'build') return { built: await build({ ...project, tell }, source, order.installedIn) };
-    await source.install?.run({ ...project, tell });
+    const at = { ...project, tell, signal };
+    if (order.do === 'build') return { built: await build(at, source, order.installedIn) };
+    await source.install?.run(at);
     return { installed: true };
   }
 
-  async #inspect({ tree, runtimeRoot, env }: Order & { do: 'inspect' }, tell: Tell): Promise<Plan> {
+  async #inspect(order: Order & { do: 'inspect' }, tell: Tell, signal: AbortSignal): Promise<Plan> {
+    const { tree, runtimeRoot, env } = order;
     const root = await realpath(tree);
     await refuseLinksOut(root);
     const settings = await settingsOf(root);
     const packageJson = await readPackageJson(root);
-    const project: Project = { root, runtimeRoot, settings, packageJson, env, esbuild: this.#esbuild, tell };
+    const project: Project = {
+      root,
+      runtimeRoot,
+      settings,
+      packageJson,
+      // What the platform and `thaw env` say wins.
+      env: { ...settings.env, ...env },
+      esbuild: this.#esbuild,
+      tell,
+      signal,
+    };
     const source = await detect(project);
     this.#project = project;
     this.#source = source;

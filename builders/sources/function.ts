@@ -45,10 +45,10 @@ async function looksLikeHandler(path: string): Promise<boolean> {
  * files beside it, because code reads them by relative URL.
  */
 async function build(project: Project, entry: string): Promise<Built> {
-  const { root, packageJson, runtimeRoot, esbuild, settings, tell, env } = project;
+  const { root, packageJson, runtimeRoot, esbuild, settings, tell, env, signal } = project;
   if (settings.build !== undefined) {
     tell({ say: `Building (${settings.build})` });
-    await shell('The build step', settings.build, { cwd: root, env, tell });
+    await shell('The build step', settings.build, { cwd: root, env, tell, signal });
   }
   tell({ say: 'Bundling' });
   const kept = await keptPackages(root, packageJson);

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { shell, step } from '../guest/command.ts';
 import { exists } from '../guest/inside.ts';
-import { hashOf, type Project, type Source } from '../guest/project.ts';
+import { hashOf, type Install, type Project, type Source } from '../guest/project.ts';
 import { type Built, Failed } from '../guest/say.ts';
 import { startOf } from './start-script.ts';
 
@@ -28,18 +28,11 @@ export async function goApp(
   const { root, runtimeRoot, settings } = project;
   return {
     detected,
-    install: {
-      command: DOWNLOAD,
-      key: await hashOf(root, ['go.mod', 'go.sum', 'go.work'], DOWNLOAD),
-      async run({ root: at, env, tell }) {
-        tell({ say: `Installing dependencies (${DOWNLOAD})` });
-        await step(`Installing the dependencies (${DOWNLOAD})`, ['go', 'mod', 'download'], { cwd: at, env, tell });
-      },
-    },
-    async build({ root: at, env, tell }): Promise<Built> {
+    ...((await needsModules(root)) ? { install: await download(root) } : {}),
+    async build({ root: at, env, tell, signal }): Promise<Built> {
       const command = settings.build ?? `go build -o ${BINARY} ${main}`;
       tell({ say: `Building (${command})` });
-      await shell('The build step', command, { cwd: at, env: { CGO_ENABLED: '0', ...env }, tell });
+      await shell('The build step', command, { cwd: at, env: { CGO_ENABLED: '0', ...env }, tell, signal });
       const argv = start === undefined ? [`${runtimeRoot}/${BINARY}`] : startOf(start, runtimeRoot, []);
       if (start === undefined && !(await exists(join(at, BINARY)))) {
         throw new Failed(`The build left no program at ${BINARY}.`, {
@@ -49,6 +42,25 @@ export async function goApp(
       return { kind: 'web', runtime: 'base', root: '', argv };
     },
   };
+}
+
+async function download(root: string): Promise<Install> {
+  return {
+    command: DOWNLOAD,
+    key: await hashOf(root, ['go.mod', 'go.sum', 'go.work', 'go.work.sum'], DOWNLOAD),
+    async run({ root: at, env, tell, signal }) {
+      tell({ say: `Installing dependencies (${DOWNLOAD})` });
+      await step(`Installing the dependencies (${DOWNLOAD})`, DOWNLOAD.split(' '), { cwd: at, env, tell, signal });
+    },
+  };
+}
+
+/** A program that needs the standard library alone, or has its modules beside it, installs nothing. */
+async function needsModules(root: string): Promise<boolean> {
+  if (await exists(join(root, 'go.work'))) return true;
+  if (await exists(join(root, 'vendor/modules.txt'))) return false;
+  const text = await readFile(join(root, 'go.mod'), 'utf8').catch(() => '');
+  return /^\s*require\b/m.test(text);
 }
 
 async function mainPackage(root: string): Promise<string> {

@@ -1,26 +1,24 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { shell, step } from '../guest/command.ts';
+import { shell } from '../guest/command.ts';
 import { exists } from '../guest/inside.ts';
-import { firstOf, hashOf, type Install, type Project, type Source } from '../guest/project.ts';
+import type { Project, Source } from '../guest/project.ts';
 import { type Built, Failed } from '../guest/say.ts';
+import { manifestOf, pythonInstall, relocate, VENV } from './python-install.ts';
 import { startOf } from './start-script.ts';
 
-const MANIFESTS = ['uv.lock', 'requirements.txt', 'pyproject.toml'];
 /** Where an `app` is looked for, in order. */
 const MODULES = ['main', 'app', 'wsgi', 'asgi', 'server', 'src/main', 'src/app', 'app/main', 'api/main'];
-const VENV = '.venv';
 const PROGRAMS = [`${VENV}/bin`];
 /** Frameworks by what they speak. */
+const WSGI = /\b(flask|bottle|get_wsgi_application|wsgiref)\b/i;
 const ASGI = /\b(fastapi|starlette|quart|litestar|sanic|asgiref|get_asgi_application)\b/i;
-/** Without compiling: what the app imports is compiled when it starts, before it is frozen; the rest never is. */
-const PIP = ['--disable-pip-version-check', '--no-input', '--no-compile', '--progress-bar', 'off', '--quiet'];
 
 /** A web app in Python: an ASGI or WSGI `app` in one of the usual modules. */
 export async function python(project: Project): Promise<Source | undefined> {
   const { root, settings } = project;
   if (settings.runtime !== undefined && settings.runtime !== 'python') return undefined;
-  const manifest = await firstOf(root, MANIFESTS);
+  const manifest = await manifestOf(root);
   if (manifest === undefined) return undefined;
   const app = await findApp(root);
   if (app === undefined) {
@@ -39,18 +37,19 @@ export async function pythonApp(
   app?: App,
 ): Promise<Source> {
   const { root, runtimeRoot, settings } = project;
-  const manifest = await firstOf(root, MANIFESTS);
+  const manifest = await manifestOf(root);
   return {
     detected,
-    ...(manifest === undefined ? {} : { install: await installOf(root, manifest) }),
+    ...(manifest === undefined ? {} : { install: await pythonInstall(root, manifest) }),
     async build(installed): Promise<Built> {
-      const { root: at, env, tell } = installed;
+      const { root: at, env, tell, signal } = installed;
       if (settings.build !== undefined) {
         tell({ say: `Building (${settings.build})` });
         await shell('The build step', `export PATH="${at}/${VENV}/bin:$PATH"; ${settings.build}`, {
           cwd: at,
           env,
           tell,
+          signal,
         });
       }
       await relocate(at, runtimeRoot);
@@ -70,7 +69,13 @@ interface App {
   file: string;
   /** As servers take it, e.g. `src.main:app`. */
   name: string;
-  asgi: boolean;
+  /** What it speaks, as far as its text tells. */
+  speaks: 'asgi' | 'wsgi' | undefined;
+}
+
+function spokenIn(text: string): App['speaks'] {
+  if (ASGI.test(text)) return 'asgi';
+  return WSGI.test(text) ? 'wsgi' : undefined;
 }
 
 async function findApp(root: string): Promise<App | undefined> {
@@ -79,54 +84,9 @@ async function findApp(root: string): Promise<App | undefined> {
     const text = await readFile(join(root, file), 'utf8').catch(() => undefined);
     const name = /^(?:async\s+)?(?:def\s+)?(app|application)\b\s*[=(:]/m.exec(text ?? '')?.[1];
     if (text === undefined || name === undefined) continue;
-    return { file, name: `${module.replaceAll('/', '.')}:${name}`, asgi: ASGI.test(text) };
+    return { file, name: `${module.replaceAll('/', '.')}:${name}`, speaks: spokenIn(text) };
   }
   return undefined;
-}
-
-async function installOf(root: string, manifest: string): Promise<Install> {
-  const python = `${VENV}/bin/python`;
-  const pip = [python, '-m', 'pip', 'install', ...PIP];
-  const commands: Record<string, string[][]> = {
-    'requirements.txt': [[...pip, '-r', 'requirements.txt']],
-    'pyproject.toml': [[...pip, '.']],
-    'uv.lock': [
-      [...pip, 'uv'],
-      [`${VENV}/bin/uv`, 'sync', '--frozen', '--no-dev', '--no-progress'],
-    ],
-  };
-  const shown =
-    {
-      'requirements.txt': 'pip install -r requirements.txt',
-      'pyproject.toml': 'pip install .',
-      'uv.lock': 'uv sync --frozen',
-    }[manifest] ?? '';
-  // A requirements file may name others, and `pip install .` takes the project itself along.
-  const own = await readFile(join(root, 'requirements.txt'), 'utf8').catch(() => '');
-  const readsMore = manifest === 'pyproject.toml' || (manifest === 'requirements.txt' && /^\s*(-|\.|file:)/m.test(own));
-  return {
-    command: shown,
-    key: readsMore ? undefined : await hashOf(root, [...MANIFESTS, '.python-version'], shown),
-    async run({ root: at, env, tell }) {
-      tell({ say: `Installing dependencies (${shown})` });
-      const options = { cwd: at, env, tell };
-      await step('Making the virtual environment', ['python3', '-m', 'venv', VENV], options);
-      for (const argv of commands[manifest] ?? []) await step(`Installing the dependencies (${shown})`, argv, options);
-    },
-  };
-}
-
-/** Programs in a virtual environment name their interpreter by the path that it had when they were installed. */
-async function relocate(root: string, runtimeRoot: string): Promise<void> {
-  const bin = join(root, VENV, 'bin');
-  for (const name of await readdir(bin).catch(() => [])) {
-    const path = join(bin, name);
-    const text = await readFile(path, 'latin1').catch(() => '');
-    const old = /^#!(\S+)\/\.venv\/bin\/python\S*/.exec(text)?.[1];
-    if (old !== undefined && old !== runtimeRoot) {
-      await writeFile(path, text.replaceAll(`${old}/${VENV}`, `${runtimeRoot}/${VENV}`), 'latin1');
-    }
-  }
 }
 
 /** The server among the installed packages that fits the app. */
@@ -135,18 +95,27 @@ async function serverFor(root: string, runtimeRoot: string, app: App | undefined
   const has = (name: string) => exists(join(root, VENV, 'bin', name));
   if (app === undefined) throw new Failed('Nothing says how the app is started.');
   const exec = (command: string) => ['sh', '-c', `exec ${python} -m ${command}`];
-  if (app.asgi) {
+  const asgi = async () => {
     if (await has('uvicorn')) return exec(`uvicorn ${app.name} --host 0.0.0.0 --port "$PORT"`);
     if (await has('hypercorn')) return exec(`hypercorn ${app.name} --bind "0.0.0.0:$PORT"`);
-    throw new Failed(`${app.file} is an ASGI app, but no server for it is installed.`, {
-      hint: 'Add uvicorn to the dependencies.',
-    });
+    return undefined;
+  };
+  const wsgi = async () => {
+    if (await has('gunicorn')) {
+      return exec(`gunicorn ${app.name} --bind "0.0.0.0:$PORT" --worker-tmp-dir /tmp --threads 8`);
+    }
+    if (await has('waitress-serve')) return exec(`waitress --host 0.0.0.0 --port "$PORT" ${app.name}`);
+    return undefined;
+  };
+  const { speaks } = app;
+  // The server that its author chose tells where the text does not.
+  const found = (speaks === 'asgi' ? undefined : await wsgi()) ?? (speaks === 'wsgi' ? undefined : await asgi());
+  if (found !== undefined) return found;
+  if (speaks === 'wsgi' && (await has('uvicorn'))) {
+    return exec(`uvicorn ${app.name} --interface wsgi --host 0.0.0.0 --port "$PORT"`);
   }
-  if (await has('gunicorn'))
-    return exec(`gunicorn ${app.name} --bind "0.0.0.0:$PORT" --worker-tmp-dir /tmp --threads 8`);
-  if (await has('waitress-serve')) return exec(`waitress --host 0.0.0.0 --port "$PORT" ${app.name}`);
-  if (await has('uvicorn')) return exec(`uvicorn ${app.name} --interface wsgi --host 0.0.0.0 --port "$PORT"`);
-  throw new Failed(`${app.file} is a WSGI app, but no server for it is installed.`, {
-    hint: 'Add gunicorn to the dependencies.',
+  const what = speaks === undefined ? 'a web app' : speaks === 'asgi' ? 'an ASGI app' : 'a WSGI app';
+  throw new Failed(`${app.file} is ${what}, but no server for it is installed.`, {
+    hint: `Add ${speaks === 'asgi' ? 'uvicorn' : 'gunicorn'} to the dependencies.`,
   });
 }

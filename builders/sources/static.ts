@@ -3,8 +3,7 @@ import { exists } from '../guest/inside.ts';
 import { npmInstall } from '../guest/npm-install.ts';
 import { firstOf, type Project, type Source } from '../guest/project.ts';
 import { type Built, Failed } from '../guest/say.ts';
-import { buildStep } from './node-web.ts';
-import { scriptOf } from './start-script.ts';
+import { buildCommands, buildStep } from './node-web.ts';
 
 /** Where tools leave what they have built, in order. */
 const OUTPUTS = ['dist', 'build', 'out', 'public', '_site', '.output/public'];
@@ -12,12 +11,12 @@ const PAGE = 'index.html';
 
 /** Files that are served as they are: those of the tree, or those that its build leaves. */
 export async function staticSite(project: Project): Promise<Source | undefined> {
-  const { root, packageJson, settings } = project;
+  const { root, settings } = project;
   const { runtime } = settings;
   if (runtime !== undefined && runtime !== 'static') return undefined;
-  const build = settings.build ?? scriptOf(packageJson, 'build');
+  const build = buildCommands(project);
   const page = await firstOf(root, [PAGE, `public/${PAGE}`]);
-  if (build !== undefined) {
+  if (build.length > 0) {
     return {
       detected: settings.build === undefined ? 'static site (package.json build)' : 'static site (thaw.toml build)',
       ...(await npmInstall(project, { dev: true })),

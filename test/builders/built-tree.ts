@@ -27,8 +27,9 @@ export async function tree(files: Record<string, string>): Promise<Tree> {
   const said: Line[] = [];
   const work = new Work(esbuild);
   const tell = (line: Line) => void said.push(line);
+  const { signal } = new AbortController();
   const inspect = async () => {
-    const line = await work.carryOut({ do: 'inspect', tree: path, runtimeRoot: path, env: {} }, tell);
+    const line = await work.carryOut({ do: 'inspect', tree: path, runtimeRoot: path, env: {} }, tell, signal);
     if (!('plan' in line)) throw new Error('no plan');
     return line.plan;
   };
@@ -39,8 +40,8 @@ export async function tree(files: Record<string, string>): Promise<Tree> {
     async build() {
       const { detected, install } = await inspect();
       said.push({ say: `Detected: ${detected}` });
-      if (install !== undefined) await work.carryOut({ do: 'install' }, tell);
-      const line = await work.carryOut({ do: 'build' }, tell);
+      if (install !== undefined) await work.carryOut({ do: 'install' }, tell, signal);
+      const line = await work.carryOut({ do: 'build' }, tell, signal);
       if (!('built' in line)) throw new Error('nothing was built');
       return { entry: '', name: '', ...line.built };
     },
