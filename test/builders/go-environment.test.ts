@@ -9,8 +9,7 @@ test('builds run Go with what its library was compiled with, so that it is not c
   >[0]);
   const { GOFLAGS, ...rest } = LIBRARY.environment;
   for (const [name, value] of Object.entries(rest)) assert.equal(env[name], value, name);
-  const flags = (text = '') => new Set(text.split(' '));
   // These two decide nothing of what is compiled.
-  const ours = flags(env.GOFLAGS).difference(flags('-buildvcs=false -modcacherw'));
-  assert.deepEqual(ours, flags(GOFLAGS));
+  const flags = env.GOFLAGS?.split(' ').filter((flag) => !['-buildvcs=false', '-modcacherw'].includes(flag));
+  assert.deepEqual(flags, GOFLAGS.split(' '));
 });
