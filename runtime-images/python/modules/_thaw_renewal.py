@@ -95,12 +95,13 @@ def _answer():
 
 def _renew():
     modules = sys.modules
-    random = modules.get("random")
-    if random is not None:
-        random.seed(int.from_bytes(os.urandom(32), "little"))
-    numpy = modules.get("numpy.random")
-    if numpy is not None:
-        numpy.seed([int.from_bytes(os.urandom(4), "little") for _ in range(8)])
+    # A module that is just being imported has no `seed` yet, and will begin with entropy of its own.
+    seed = getattr(modules.get("random"), "seed", None)
+    if seed is not None:
+        seed(int.from_bytes(os.urandom(32), "little"))
+    seed = getattr(modules.get("numpy.random"), "seed", None)
+    if seed is not None:
+        seed([int.from_bytes(os.urandom(4), "little") for _ in range(8)])
     _renew_openssl()
     _renew_cryptography(modules.get("cryptography.hazmat.bindings._rust"))
     for hook in _hooks:
