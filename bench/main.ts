@@ -3,6 +3,7 @@ import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { toThawError } from '../platform/errors.ts';
 import { qemuVersion } from '../platform/host/vmm/qemu/driver.ts';
+import { apps } from './apps.ts';
 import { cold } from './cold.ts';
 import { crowd } from './crowd.ts';
 import { type Figure, isMet } from './figures.ts';
@@ -12,7 +13,7 @@ import { rounds } from './rounds.ts';
 import { table } from './table.ts';
 import { warm } from './warm.ts';
 
-const PARTS: Record<string, Part> = { cold, warm, crowd, push, rounds };
+const PARTS: Record<string, Part> = { cold, warm, crowd, push, apps, rounds };
 const USAGE = `npm run bench -- [${Object.keys(PARTS).join('|')}]... [--rounds n] [--out file]`;
 
 /**

@@ -9,6 +9,8 @@ import { ThawError } from '../platform/errors.ts';
 export interface Repository extends AsyncDisposable {
   /** Commits `index.js` with this text. */
   commit(source: string): Promise<void>;
+  /** Commits these files, beside what is there. */
+  write(files: Record<string, string>): Promise<void>;
   /** Pushes `main`. @returns milliseconds from the call until git has ended. @throws ThawError with what git printed */
   push(remote: string): Promise<number>;
 }
@@ -23,12 +25,14 @@ export async function createRepository(): Promise<Repository> {
       env: { ...process.env, GIT_TERMINAL_PROMPT: '0', GIT_CONFIG_NOSYSTEM: '1' },
     });
   await git('init', '-q', '-b', 'main');
+  const write = async (files: Record<string, string>) => {
+    for (const [name, content] of Object.entries(files)) await writeFile(join(path, name), content);
+    await git('add', '-A');
+    await git('commit', '-q', '-m', 'change');
+  };
   return {
-    async commit(source) {
-      await writeFile(join(path, 'index.js'), source);
-      await git('add', '-A');
-      await git('commit', '-q', '-m', 'change');
-    },
+    write,
+    commit: (source) => write({ 'index.js': source }),
     async push(remote) {
       const began = performance.now();
       await git('push', '-q', remote, 'main').catch((cause: Error & { stderr?: string }) => {
@@ -50,4 +54,14 @@ export function helloFrom(name: string): string {
   return `import { hostname } from 'node:os';
 export default { fetch: () => new Response(${JSON.stringify(`${name} on `)} + hostname()) };
 `;
+}
+
+/** A web app on Node with packages of the registry. */
+export function webApp(text: string): Record<string, string> {
+  return {
+    'server.js': `const express = require('express');
+express().get('/', (request, response) => response.send(${JSON.stringify(text)})).listen(process.env.PORT);
+`,
+    'package.json': JSON.stringify({ scripts: { start: 'node server.js' }, dependencies: { express: '5.1.0' } }),
+  };
 }

@@ -27,6 +27,8 @@ export interface BenchServer extends AsyncDisposable {
   /** Process id. */
   pid: number;
   key: string;
+  /** Of the API. */
+  url: string;
   thaw: Thaw;
   /** URL of a git remote, with the key in it. */
   remote(app: string): string;
@@ -67,6 +69,7 @@ export async function startServer(): Promise<BenchServer> {
     config,
     pid: child.pid ?? 0,
     key,
+    url: `http://127.0.0.1:${api}`,
     thaw: new Thaw({ url: `http://127.0.0.1:${api}`, apiKey: key }),
     remote: (app) => `http://bench:${key}@127.0.0.1:${api}/git/${app}.git`,
     at: (app) => ({ host: '127.0.0.1', port: edge, name: `${app}.localhost` }),

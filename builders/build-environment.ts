@@ -3,6 +3,17 @@ import { EGRESS_PROXY_URL } from '../platform/host/contract.ts';
 import type { BuildSettings } from './contract.ts';
 import { PROGRAMS } from './guest-places.ts';
 
+/**
+ * With these alone Go finds its standard library compiled in the builder image (`runtime-images/go/library.ts`); with others
+ * a build compiles it again. `.git` is not there, and what a cached install left has to be removable.
+ */
+const GO = {
+  GODEBUG: 'installgoroot=all',
+  GOFLAGS: '-trimpath -buildvcs=false -modcacherw',
+  CGO_ENABLED: '0',
+  GOTOOLCHAIN: 'local',
+};
+
 /** All that tools in the builder get; nothing of it comes from the server's own environment. */
 export function buildEnvironment(settings: BuildSettings): Record<string, string> {
   const { caBundle, egressProxy, pipIndex, go } = settings;
@@ -26,10 +37,7 @@ export function buildEnvironment(settings: BuildSettings): Record<string, string
     UV_DEFAULT_INDEX: pipIndex,
     UV_PYTHON_DOWNLOADS: 'never',
     ...go,
-    GOTOOLCHAIN: 'local',
-    // In the builder image: the standard library is compiled already.
-    GOCACHE: '/usr/local/go-cache',
-    GOFLAGS: '-buildvcs=false',
+    ...GO,
     ...(caBundle === ''
       ? {}
       : {

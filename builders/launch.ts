@@ -1,4 +1,5 @@
 import type { AppKind, RunSpec } from '../platform/control/contract.ts';
+import { withValues } from './app-environment.ts';
 import { ask } from './ask.ts';
 import { LOAD_PORT, loadOrder, runner } from './function/runner.ts';
 import { APP, PROGRAMS } from './guest-places.ts';
@@ -31,7 +32,7 @@ export async function launch(
 ): Promise<ScopedVm> {
   const { host, prepared } = parts;
   const request = { labels, egress: run.egress ?? OPEN, ...(run.cpus === undefined ? {} : { cpus: run.cpus }) };
-  const env = { ...run.env, ...environment };
+  const env = withValues(run.env, environment);
   await using stack = new AsyncDisposableStack();
   if (kind === 'function') {
     const { accelerator } = await host.facts();

@@ -1,4 +1,5 @@
 import type { RunSpec } from '../platform/control/contract.ts';
+import { withValues } from './app-environment.ts';
 import type { Report } from './contract.ts';
 import { buildFailed } from './failure.ts';
 import { APP } from './guest-places.ts';
@@ -42,7 +43,7 @@ export async function runReleaseCommand(
   });
   const request = {
     argv: ['sh', '-c', run.release],
-    env: { ...run.env, ...environment },
+    env: withValues(run.env, environment),
     cwd: APP,
     user: 'app' as const,
     timeoutMs: settings.buildTimeoutMs,

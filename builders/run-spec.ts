@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import type { RunSpec } from '../platform/control/contract.ts';
 import type { Shape } from '../platform/host/contract.ts';
+import { withValues } from './app-environment.ts';
 import { buildFailed } from './failure.ts';
 import { functionRun } from './function/runner.ts';
 import type { Built } from './guest/say.ts';
@@ -47,7 +48,10 @@ export function runSpec(built: Built, settings: Settings): RunSpec {
     runtime: built.runtime,
     shape: shape(built.kind === 'static' ? MEMORY.static : MEMORY[built.runtime]),
     argv,
-    env: { ...built.env, ...RENEWAL[built.runtime], HOST: '0.0.0.0', PORT: String(port), ...settings.env },
+    env: withValues(
+      { ...built.env, ...RENEWAL[built.runtime], HOST: '0.0.0.0', PORT: String(port) },
+      settings.env ?? {},
+    ),
     port,
     ...more,
   };

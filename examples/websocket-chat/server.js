@@ -4,7 +4,7 @@ import { WebSocketServer } from 'ws';
 // Kept while everybody is silent: the instance sleeps as a snapshot, with its connections open.
 const history = [];
 
-const server = createServer((request, response) => response.end(JSON.stringify({ messages: history.length })));
+const server = createServer((_request, response) => response.end(JSON.stringify({ messages: history.length })));
 const sockets = new WebSocketServer({ server });
 sockets.on('connection', (socket) => {
   for (const message of history) socket.send(message);

@@ -94,5 +94,16 @@ function limitBody(maxSize: number) {
   const onError = () => {
     throw new ThawError('too_large', `The body is larger than ${maxSize / 1024} KiB.`);
   };
-  return bodyLimit({ maxSize, onError });
+  const limit = bodyLimit({ maxSize, onError });
+  return createMiddleware((c, next) => {
+    const { raw } = c.req;
+    // Such a request has no body (RFC 9112, section 6.3); Node shows an empty one all the same.
+    if (!raw.headers.has('content-length') && !raw.headers.has('transfer-encoding')) return next();
+    // The limit makes a new request of this one, which it can only of the platform's own kind.
+    if (raw.headers.has('transfer-encoding')) {
+      const { url, method, headers, body } = raw;
+      c.req.raw = new Request(url, { method, headers, body, duplex: 'half' } as RequestInit);
+    }
+    return limit(c, next);
+  });
 }

@@ -16,7 +16,8 @@ import (
 //
 // All of this is owned by the one goroutine of the thaw port, so that nothing is locked and no reader competes with a thaw.
 const (
-	subscribersMost    = 64
+	// subscribersMost is as many as the host lets user code have processes, so that none of them is ever turned away.
+	subscribersMost    = 512
 	subscriberLineMost = 512
 	// subscribersLimit is how long a thaw waits for all subscribers together, in seconds.
 	subscribersLimit = 5

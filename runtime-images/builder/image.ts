@@ -10,7 +10,7 @@ export const builder: ImageDefinition = {
   parent: node,
   // Python's packages are mostly built already; a compiler is for the others.
   debian: ['git', 'python3', 'python3-venv', 'python3-pip', 'python3-dev', 'gcc', 'libc6-dev', 'make'],
-  go: { version: '1.26.8', sum: 'h1:ZOmGe1OnfREDMIdb1Qi4G9JSuDPBLGExZMQ4nis1RXM=' },
+  go: { version: '1.27.4', sum: 'h1:8Tl0rBb7KdISSdPkZBjlpZxsUBb+004GI/SM2XbmSqI=' },
   npm: [
     {
       // Carries its own dependencies inside.
@@ -30,6 +30,7 @@ export const builder: ImageDefinition = {
   files: [],
   links: [
     { path: '/usr/local/bin/go', target: '../go/bin/go' },
+    { path: '/usr/local/bin/python', target: '../../bin/python3' },
     { path: '/usr/local/bin/npm', target: '../lib/node_modules/npm/bin/npm-cli.js' },
     { path: '/usr/local/bin/npx', target: '../lib/node_modules/npm/bin/npx-cli.js' },
     // The program itself: the package's own script would start Node to start it.

@@ -1,29 +1,28 @@
-import { chmod, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { ThawError } from '../../platform/errors.ts';
 import type { Recipe } from '../cache/artifact.ts';
 import type { GoToolchain } from '../definition.ts';
 import { run } from '../run.ts';
+import { compileLibrary, LIBRARY } from './library.ts';
 
 /** Under this name the Go project publishes its toolchains as a module; https://go.dev/doc/toolchain. */
 const MODULE = 'golang.org/toolchain';
-/** What a compiler does without. */
-const LEFT_OUT = ['api', 'doc', 'misc', 'test', 'src/cmd'];
-
 /** Where it is in an image, as its own installer has it. */
 const GO_PATH = '/usr/local/go';
-/** Its build cache in an image; `GOCACHE` of builds. */
-const GO_CACHE = '/usr/local/go-cache';
+/** What a compiler does without: its own source, and the tests of its library. */
+const LEFT_OUT = ['src/cmd'];
+const TESTS = ['-name', 'testdata', '-o', '-name', '*_test.go'];
 
 const downloaded = z.object({ Dir: z.string(), Sum: z.string() });
 
 /**
  * A Go toolchain as the module proxy has it. It is fetched by the host's Go, whose proxy and checksum settings therefore
- * hold; any version of Go can do that.
+ * hold; any version of Go since 1.16 can do that.
  *
- * Parts: `tar`, paths below the root of an image: the toolchain and a build cache. Building throws ThawError `unprocessable` when what came is not
- * what the definition names.
+ * Parts: `tar`, paths below the root of an image. Building throws ThawError `unprocessable` when what came is not what the
+ * definition names.
  */
 export function toolchainRecipe(
   { version, sum }: GoToolchain,
@@ -32,58 +31,47 @@ export function toolchainRecipe(
 ): Recipe<'tar'> {
   return {
     name: 'go-toolchain',
-    definition: { version, sum, leftOut: LEFT_OUT, cache: GO_CACHE },
+    definition: { format: 2, version, sum, path: GO_PATH, leftOut: [LEFT_OUT, TESTS], library: LIBRARY },
     parts: ['tar'],
     async build(dir) {
-      const spec = `${MODULE}@v0.0.1-go${version}.linux-amd64`;
-      progress(`fetching ${spec}`);
-      const module = join(dir, 'module');
-      const cache = join(dir, 'cache');
-      await mkdir(module);
-      await writeFile(join(module, 'go.mod'), 'module download\n');
-      const env = { GOMODCACHE: cache, GOFLAGS: '-mod=mod', GOTOOLCHAIN: 'local' };
-      const { Dir, Sum } = downloaded.parse(
-        JSON.parse(await run('go', ['mod', 'download', '-json', spec], { cwd: module, env, signal })),
-      );
-      if (Sum !== sum) {
-        throw new ThawError('unprocessable', `${spec} does not match its checksum.`, {
-          hint: 'Check the module proxy that `go env GOPROXY` names.',
-        });
-      }
-      // Modules are unpacked without any permission to execute or to write.
-      await run('chmod', ['-R', 'u+w', cache], { signal });
-      await executable(join(Dir, 'bin'));
-      await executable(join(Dir, 'pkg/tool/linux_amd64'));
-      for (const name of LEFT_OUT) await rm(join(Dir, name), { recursive: true, force: true });
-      const stage = join(dir, 'stage');
-      await mkdir(join(stage, dirname(GO_PATH)), { recursive: true });
-      await rename(Dir, join(stage, GO_PATH));
+      const work = join(dir, 'work');
+      const stage = join(work, 'stage');
+      const go = join(stage, GO_PATH);
+      await mkdir(dirname(go), { recursive: true });
+      progress(`fetching Go ${version}`);
+      await rename(await fetched({ version, sum }, work, signal), go);
+      await complete(go, signal);
       progress(`compiling the standard library of Go ${version}`);
-      await compileLibrary(stage, signal);
-      const places = [GO_PATH, GO_CACHE].map((path) => `.${path}`);
+      await compileLibrary(go, join(work, 'cache'), signal);
       const args = ['--create', `--file=${join(dir, 'tar')}`, `--directory=${stage}`, '--owner=0', '--group=0'];
-      await run('tar', [...args, ...places], { signal });
-      for (const used of [cache, module, stage]) await rm(used, { recursive: true });
+      await run('tar', [...args, `.${GO_PATH}`], { signal });
+      await rm(work, { recursive: true });
       return {};
     },
   };
 }
 
-/**
- * Compiles the standard library into a build cache. An emulated guest would take minutes for it. Go runs in a root of its own,
- * for what it keeps goes by the path that it is at.
- */
-async function compileLibrary(stage: string, signal: AbortSignal): Promise<void> {
-  for (const name of ['dev', 'proc', 'tmp']) await mkdir(join(stage, name));
-  await run('cp', ['--archive', '/dev/null', join(stage, 'dev/null')], { signal });
-  const env = { HOME: '/tmp', GOCACHE: GO_CACHE, CGO_ENABLED: '0', GOTOOLCHAIN: 'local', GOFLAGS: '-buildvcs=false' };
-  // Go looks itself up in /proc. The mount is in a namespace of its own and ends with it.
-  const inside = 'mount -t proc proc "$1/proc" && exec chroot "$1" "$2" build std';
-  await run('unshare', ['--mount', 'sh', '-ec', inside, 'sh', stage, join(GO_PATH, 'bin/go')], { env, signal });
-  // Builds in guests, which are another user's, add to it.
-  await run('chmod', ['-R', 'a+rwX', join(stage, GO_CACHE)], { signal });
+/** @returns the directory that the module was unpacked to, somewhere in `work` */
+async function fetched({ version, sum }: GoToolchain, work: string, signal: AbortSignal): Promise<string> {
+  const spec = `${MODULE}@v0.0.1-go${version}.linux-amd64`;
+  const env = { GOMODCACHE: join(work, 'modules'), GOFLAGS: '-modcacherw', GOTOOLCHAIN: 'local', GOWORK: 'off' };
+  await writeFile(join(work, 'go.mod'), 'module download\n');
+  const told = await run('go', ['mod', 'download', '-json', spec], { cwd: work, env, signal });
+  const { Dir, Sum } = downloaded.parse(JSON.parse(told));
+  if (Sum === sum) return Dir;
+  throw new ThawError('unprocessable', `${spec} does not match its checksum.`, {
+    hint: 'Check the module proxy that `go env GOPROXY` names.',
+  });
 }
 
-async function executable(directory: string): Promise<void> {
-  for (const name of await readdir(directory)) await chmod(join(directory, name), 0o755);
+/** Undoes what a toolchain goes through to be a module, as Go's own `cmd/go/internal/toolchain` does, and thins it out. */
+async function complete(go: string, signal: AbortSignal): Promise<void> {
+  // Modules are unpacked without any permission to execute.
+  for (const directory of ['bin', 'pkg/tool/linux_amd64']) {
+    for (const name of await readdir(join(go, directory))) await chmod(join(go, directory, name), 0o755);
+  }
+  // A module holds no other module.
+  await copyFile(join(go, 'src/_go.mod'), join(go, 'src/go.mod'));
+  for (const name of LEFT_OUT) await rm(join(go, name), { recursive: true, force: true });
+  await run('find', [join(go, 'src'), '(', ...TESTS, ')', '-prune', '-exec', 'rm', '-r', '{}', '+'], { signal });
 }

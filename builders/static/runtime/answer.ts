@@ -1,66 +1,88 @@
-import { createReadStream, type Stats } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
-import { findFile } from './find.ts';
+import { isCurrent, lifetimeOf, tagOf } from './caching.ts';
+import { type Compressed, compressedOf } from './compressed.ts';
+import { type File, findFile } from './find.ts';
 import { rangeOf } from './range.ts';
 import { typeOf } from './types.ts';
 
-/** Names that tools give to what never changes, e.g. `app.3f9a1c2b.js` and `chunk-Xb2fJ0aZ.css`. */
-const FINGERPRINT = /[.-](?=[\w-]*\d)[\w-]{8,}\.\w+$/;
-const YEAR_S = 31_536_000;
-
 /** Answers one request out of a directory. */
 export async function answer(directory: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const { method, headers } = request;
+  const { method, url = '/', headers } = request;
+  response.setHeader('x-content-type-options', 'nosniff');
   if (method !== 'GET' && method !== 'HEAD') {
     response.writeHead(405, { allow: 'GET, HEAD' }).end();
     return;
   }
-  const found = await findFile(directory, request.url ?? '/');
+  const found = await findFile(directory, url);
   if (found === undefined) {
-    await missing(directory, response, method);
+    await missing(directory, request, response);
     return;
   }
   if ('redirect' in found) {
     response.writeHead(308, { location: found.redirect }).end();
     return;
   }
-  const { path, stats } = found;
-  const about = {
-    etag: etagOf(stats),
-    'last-modified': stats.mtime.toUTCString(),
-    'accept-ranges': 'bytes',
-    'content-type': typeOf(path),
-    'cache-control': FINGERPRINT.test(path) ? `public, max-age=${YEAR_S}, immutable` : 'no-cache',
-    'x-content-type-options': 'nosniff',
-  };
-  if (headers['if-none-match']?.split(',').some((tag) => tag.trim() === about.etag || tag.trim() === '*')) {
+  const { siblings, chosen } = await compressedOf(found, headers);
+  const file = chosen?.file ?? found;
+  const about = { ...describe(found, siblings, chosen), 'cache-control': lifetimeOf(found.path), etag: tagOf(file) };
+  if (isCurrent(headers['if-none-match'], about.etag)) {
     response.writeHead(304, about).end();
     return;
   }
-  const range =
-    headers['if-range'] === undefined || headers['if-range'] === about.etag
-      ? rangeOf(headers.range, stats.size)
-      : 'all';
+  const { size } = file.stats;
+  const isSameFile = headers['if-range'] === undefined || headers['if-range'] === about.etag;
+  const range = isSameFile ? rangeOf(headers.range, size) : 'all';
   if (range === 'none') {
-    response.writeHead(416, { 'content-range': `bytes */${stats.size}` }).end();
+    response.writeHead(416, { 'content-range': `bytes */${size}` }).end();
     return;
   }
-  const [from, to] = range === 'all' ? [0, stats.size - 1] : range;
-  const partial = range === 'all' ? {} : { 'content-range': `bytes ${from}-${to}/${stats.size}` };
-  response.writeHead(range === 'all' ? 200 : 206, { ...about, ...partial, 'content-length': to - from + 1 });
-  if (method === 'HEAD' || stats.size === 0) response.end();
-  else await pipeline(createReadStream(path, { start: from, end: to }), response).catch(() => response.destroy());
+  if (range === 'all') {
+    response.writeHead(200, { ...about, 'content-length': size });
+    await send(response, method, file);
+    return;
+  }
+  const [from, to] = range;
+  response.writeHead(206, {
+    ...about,
+    'content-range': `bytes ${from}-${to}/${size}`,
+    'content-length': to - from + 1,
+  });
+  await send(response, method, file, { start: from, end: to });
 }
 
 /** `404.html` of the site, if it has one. */
-async function missing(directory: string, response: ServerResponse, method: string): Promise<void> {
+async function missing(directory: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const page = await findFile(directory, '/404.html');
-  const type = page === undefined ? 'text/plain; charset=utf-8' : 'text/html; charset=utf-8';
-  response.writeHead(404, { 'content-type': type, 'cache-control': 'no-cache' });
-  if (method === 'HEAD' || page === undefined || !('path' in page))
-    response.end(method === 'HEAD' ? undefined : 'Not found\n');
-  else await pipeline(createReadStream(page.path), response).catch(() => response.destroy());
+  if (page === undefined || 'redirect' in page) {
+    response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-cache' });
+    response.end('Not found\n');
+    return;
+  }
+  const { siblings, chosen } = await compressedOf(page, request.headers);
+  const file = chosen?.file ?? page;
+  const about = { ...describe(page, siblings, chosen), 'cache-control': 'no-cache' };
+  response.writeHead(404, { ...about, 'content-length': file.stats.size });
+  await send(response, request.method, file);
 }
 
-const etagOf = ({ size, mtimeMs }: Stats) => `"${size.toString(36)}-${Math.round(mtimeMs).toString(36)}"`;
+function describe({ path }: File, siblings: boolean, chosen: Compressed | undefined): Record<string, string> {
+  return {
+    'content-type': typeOf(path),
+    'accept-ranges': 'bytes',
+    ...(siblings ? { vary: 'accept-encoding' } : {}),
+    ...(chosen === undefined ? {} : { 'content-encoding': chosen.encoding }),
+  };
+}
+
+async function send(
+  response: ServerResponse,
+  method: string | undefined,
+  { path, stats }: File,
+  range: { start?: number; end?: number } = {},
+): Promise<void> {
+  if (method === 'HEAD' || stats.size === 0) response.end();
+  // Who goes away in the middle is no failure of ours.
+  else await pipeline(createReadStream(path, range), response).catch(() => response.destroy());
+}
