@@ -1,10 +1,10 @@
 import { mkdir, readdir, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { isRecord, type PackageJson, packageNames } from '../guest/package-json.ts';
+import { isRecord, type PackageJson, packageNames, readPackageJson } from '../guest/package-json.ts';
 
 const PREFIX = 'node_modules/';
 
-/** npm's own note of what it installed: paths like `node_modules/a/node_modules/b`, each with what it asks for. */
+/** What is installed: paths like `node_modules/a/node_modules/b`, each with what its package.json says that matters here. */
 type Installed = Map<string, Record<string, unknown>>;
 
 /** Packages that stay packages instead of becoming part of the bundle. */
@@ -35,8 +35,10 @@ export async function keptPackages(root: string, packageJson: PackageJson | unde
   return { names: [...names], move: (from, to) => move(closure(names, installed), from, to) };
 }
 
+/** By npm's own note; the other managers leave none, and what they left is looked at. */
 async function readInstalled(root: string): Promise<Installed> {
-  const text = await readFile(join(root, PREFIX, '.package-lock.json'), 'utf8').catch(() => '{}');
+  const text = await readFile(join(root, PREFIX, '.package-lock.json'), 'utf8').catch(() => undefined);
+  if (text === undefined) return lookAtInstalled(root, '');
   const note: unknown = JSON.parse(text);
   const packages = isRecord(note) && isRecord(note.packages) ? Object.entries(note.packages) : [];
   return new Map(
@@ -44,6 +46,24 @@ async function readInstalled(root: string): Promise<Installed> {
       (entry): entry is [string, Record<string, unknown>] => isRecord(entry[1]) && entry[0].startsWith(PREFIX),
     ),
   );
+}
+
+async function lookAtInstalled(root: string, below: string): Promise<Installed> {
+  const found: Installed = new Map();
+  const modules = join(below, PREFIX);
+  const names = await readdir(join(root, modules)).catch(() => []);
+  for (const name of names.filter((one) => !one.startsWith('.'))) {
+    const inside = name.startsWith('@') ? await readdir(join(root, modules, name)) : [''];
+    for (const rest of inside) {
+      const path = join(modules, name, rest);
+      const packageJson = await readPackageJson(join(root, path)).catch(() => undefined);
+      if (packageJson === undefined) continue;
+      const scripts = isRecord(packageJson.scripts) ? packageJson.scripts : {};
+      found.set(path, { ...packageJson, hasInstallScript: 'install' in scripts || 'postinstall' in scripts });
+      for (const [deeper, about] of await lookAtInstalled(root, path)) found.set(deeper, about);
+    }
+  }
+  return found;
 }
 
 async function hasAddon(directory: string): Promise<boolean> {

@@ -3,25 +3,25 @@ import { join } from 'node:path';
 import { step } from './command.ts';
 import { exists } from './inside.ts';
 import { installKey, readManifests, wantsPackages } from './manifests.ts';
-import { fetchManager, type Manager, managerOf } from './package-managers.ts';
+import { fetchManager, type Manager, managerOf, type Wanted } from './package-managers.ts';
 import type { Install, Project } from './project.ts';
 
 /**
  * The install step of a project with a package.json; nothing when it names no packages. With a lockfile exactly what it
  * says. For functions `devDependencies` are left out, because they are mostly tools and the bundler needs no types.
  */
-export async function npmInstall(project: Project, { dev }: { dev: boolean }): Promise<{ install?: Install }> {
+export async function npmInstall(project: Project, wanted: Wanted): Promise<{ install?: Install }> {
   const manifests = await readManifests(project);
-  if (!wantsPackages(manifests, dev)) return {};
-  const manager = await managerOf(project, dev);
+  if (!wantsPackages(manifests, wanted.dev)) return {};
+  const manager = await managerOf(project, wanted);
   const { command, argv, from = '' } = manager;
   const key = await installKey(project.root, manifests, [from, ...argv]);
   return { install: { command, key, run: (at) => runManager(at, manager) } };
 }
 
-/** Installs the `devDependencies` too. */
+/** Installs the `devDependencies` of a function too. */
 export async function installOmitted(project: Project): Promise<void> {
-  await runManager(project, await managerOf(project, true));
+  await runManager(project, await managerOf(project, { dev: true, flat: true }));
 }
 
 async function runManager(project: Project, manager: Manager): Promise<void> {

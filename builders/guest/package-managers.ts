@@ -35,15 +35,24 @@ export interface Manager {
   readdress?: [from: string, to: string];
 }
 
-/** By the lockfile; without one by `packageManager`, and npm otherwise. @param dev with the devDependencies */
-export async function managerOf(project: Project, dev: boolean): Promise<Manager> {
+/** What is wanted of an install. */
+export interface Wanted {
+  /** With the devDependencies. */
+  dev: boolean;
+  /** Packages are directories and no links into each other, so that they can be moved one by one. */
+  flat?: boolean;
+}
+
+/** By the lockfile; without one by `packageManager`, and npm otherwise. */
+export async function managerOf(project: Project, wanted: Wanted): Promise<Manager> {
   const { root } = project;
+  const { dev, flat = false } = wanted;
   const lock = await firstOf(root, LOCKS);
   const asked = askedFor(project);
   const name = lock === 'pnpm-lock.yaml' ? 'pnpm' : lock === 'yarn.lock' ? 'yarn' : undefined;
   const text = lock === undefined ? '' : await readFile(join(root, lock), 'utf8');
   const version = name === undefined || asked?.name === name ? asked?.version : undefined;
-  if (name === 'pnpm' || (lock === undefined && asked?.name === 'pnpm')) return pnpm(version, text, dev);
+  if (name === 'pnpm' || (lock === undefined && asked?.name === 'pnpm')) return pnpm(version, text, { dev, flat });
   if (name === 'yarn' || (lock === undefined && asked?.name === 'yarn')) return yarn(project, version, text, dev);
   const verb = lock === undefined ? 'install' : 'ci';
   const argv = ['npm', verb, dev ? '--include=dev' : '--omit=dev', ...QUIET];
@@ -63,7 +72,7 @@ export async function fetchManager({ env, signal }: Project, { from }: Manager):
 
 /** Directories of the manager that has installed the project: builds call it. */
 export async function managerPrograms(project: Project): Promise<string[]> {
-  const { from } = await managerOf(project, true);
+  const { from } = await managerOf(project, { dev: true });
   return from === undefined ? [] : programsOf(from);
 }
 
@@ -77,14 +86,21 @@ function askedFor({ packageJson }: Project): { name: string; version: string } |
 }
 
 /** Each format of the lockfile is read by certain versions alone. */
-function pnpm(asked: string | undefined, lock: string, dev: boolean): Manager {
+function pnpm(asked: string | undefined, lock: string, { dev, flat }: Wanted): Manager {
   const format = Number(/^lockfileVersion:\s*'?(\d+)/m.exec(lock)?.[1] ?? 9);
   const version = asked ?? (format >= 9 ? '10' : format >= 6 ? '8' : '7');
   const frozen = lock === '' ? [] : ['--frozen-lockfile'];
   return {
     name: 'pnpm',
     from: `pnpm@${version}`,
-    argv: ['pnpm', 'install', ...frozen, '--reporter=append-only', dev ? '--prod=false' : '--prod'],
+    argv: [
+      'pnpm',
+      'install',
+      ...frozen,
+      '--reporter=append-only',
+      dev ? '--prod=false' : '--prod',
+      ...(flat ? ['--node-linker=hoisted'] : []),
+    ],
     command: ['pnpm install', ...frozen].join(' '),
     // It would fetch itself once more.
     env: { npm_config_manage_package_manager_versions: 'false' },

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { bundle, Unresolved } from '../function/bundle.ts';
 import { findEntry } from '../function/entry.ts';
@@ -25,7 +25,7 @@ export async function functionSource(project: Project): Promise<Source | undefin
   if (hasScript(packageJson, 'start') && !(await looksLikeHandler(join(root, entry)))) return undefined;
   return {
     detected: `function (${entry})`,
-    ...(await npmInstall(project, { dev: false })),
+    ...(await npmInstall(project, { dev: false, flat: true })),
     build: (installed) => build(installed, entry),
   };
 }
@@ -65,6 +65,7 @@ async function build(project: Project, entry: string): Promise<Built> {
   const packages = join(root, 'node_modules');
   if (await exists(packages)) {
     const aside = join(dirname(root), 'installed-packages');
+    await rm(aside, { recursive: true, force: true }); // An earlier build's.
     await rename(packages, aside);
     if (kept.names.length > 0) await mkdir(packages);
     await kept.move(aside, packages);

@@ -13,7 +13,7 @@ export const VENV = '.venv';
 const QUIET = ['--disable-pip-version-check', '--no-input', '--no-compile', '--progress-bar', 'off', '--quiet'];
 /** Lines of a requirements file that make pip read others of the tree. */
 const READS_MORE =
-  /^\s*(-[rcef]\b|--(requirement|constraint|editable|find-links)\b|\.{0,2}\/|\.\s*$|\.\[|file:)|@\s*file:/m;
+  /^\s*(-[rcef]|--(requirement|constraint|editable|find-links)\b|\.{0,2}\/|\.\s*$|\.\[|file:)|@\s*file:/m;
 
 interface Steps {
   /** As people know it. */

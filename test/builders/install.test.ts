@@ -175,6 +175,23 @@ test('the lockfile of yarn 1 is as it was, whatever registry it was installed fr
   assert.equal(await readFile(join(program.directory, `app${at}`, 'yarn.lock'), 'utf8'), locked.YARN_1_LOCK);
 });
 
+test('packages that a function keeps whole are found and moved whoever installed them', async () => {
+  const managers = { pnpm: { 'pnpm-lock.yaml': locked.PNPM_LOCK }, yarn: { 'yarn.lock': locked.YARN_1_LOCK } };
+  for (const [name, lock] of Object.entries(managers)) {
+    const tree = await program.tree(`function-${name}`, {
+      'index.js': "import ms from 'ms'; export default () => ms(1000);",
+      'package.json': json({ type: 'module', dependencies: { ms: '2.1.3' }, thaw: { external: ['ms'] } }),
+      ...lock,
+    });
+    assert.equal((await inspect(tree, tree)).detected, 'function (index.js)');
+    await program.order({ do: 'install', ...asked });
+    const { entry = '' } = last(await program.order({ do: 'build', ...asked }), 'built') as Built;
+    assert.deepEqual(await readdir(join(tree, 'node_modules')), ['ms']);
+    const module = await import(join(tree, entry));
+    assert.equal(module.default(), '1s');
+  }
+});
+
 const FAILING: [what: string, files: Record<string, string>, message: RegExp, output: RegExp][] = [
   [
     'a lockfile that does not fit',

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { tree } from './built-tree.ts';
 
@@ -144,4 +146,111 @@ test('the key of an install goes by the manifests and not by the code', async ()
   assert.notEqual(await keyOf({ '.npmrc': 'x=1' }), key);
   const lifecycle = { scripts: { start: 'node server.js', postinstall: 'node gen.js' }, dependencies: { a: '1' } };
   assert.equal(await keyOf({ 'package.json': json(lifecycle) }), undefined);
+});
+
+const START: [what: string, scripts: Record<string, string>, procfile: string | undefined, started: RegExp][] = [
+  ['npm start is the script', { start: 'node a.js' }, 'npm start', /^node a\.js$/],
+  ['a call of another script is followed', { start: 'yarn serve', serve: 'node a.js' }, undefined, /^node a\.js$/],
+  [
+    'what runs before it stays',
+    { prestart: 'node b.js', start: 'node a.js' },
+    undefined,
+    /\(node b\.js\) && node a\.js$/,
+  ],
+  ['scripts in a circle end', { start: 'npm run x', x: 'npm start' }, undefined, /npm (start|run x)$/],
+  ['a command of npm is none', { start: 'node a.js', ls: 'node b.js' }, 'npm ls', /npm ls$/],
+];
+
+for (const [what, scripts, procfile, started] of START) {
+  test(`how an app is started: ${what}`, async () => {
+    await using code = await tree({
+      'package.json': json({ scripts }),
+      ...(procfile === undefined ? {} : { Procfile: `web: ${procfile}` }),
+    });
+    assert.match(((await code.build()).argv ?? []).join(' '), started);
+  });
+}
+
+test('what package.json runs before and after the build is run too, in order', async () => {
+  await using code = await tree({
+    'package.json': json({ scripts: { prebuild: 'echo a > x', build: 'cat x', postbuild: 'mv x index.html' } }),
+  });
+  await code.build();
+  assert.deepEqual(code.said.slice(1), [
+    { say: 'Building (echo a > x)' },
+    { say: 'Building (cat x)' },
+    { output: 'a' },
+    { say: 'Building (mv x index.html)' },
+  ]);
+});
+
+const UNKEYED: [what: string, packageJson: object, files: Record<string, string>][] = [
+  ['packages that lie in the tree', { dependencies: { a: 'file:./a' } }, {}],
+  ['patches', { dependencies: { a: '1' } }, { 'patches/a.patch': '' }],
+  ['hooks of pnpm', { dependencies: { a: '1' } }, { '.pnpmfile.cjs': '' }],
+  ['an addon that npm builds unasked', { dependencies: { a: '1' } }, { 'binding.gyp': '{}' }],
+  [
+    'install scripts of a package in a workspace',
+    { workspaces: ['p'], dependencies: { a: '1' } },
+    { 'p/package.json': json({ name: 'p', scripts: { prepare: 'x' } }) },
+  ],
+];
+
+for (const [what, packageJson, files] of UNKEYED) {
+  test(`an install is not kept where it may read more of the tree: ${what}`, async () => {
+    await using code = await tree({
+      'server.js': '1',
+      ...files,
+      'package.json': json({ scripts: { start: 'node server.js' }, ...packageJson }),
+    });
+    const { install } = await code.inspect();
+    assert.ok(install);
+    assert.equal(install.key, undefined);
+  });
+}
+
+test('requirements with hashes have a key, those that name other files have none', async () => {
+  const keyOf = async (requirements: string) => {
+    await using code = await tree({ 'requirements.txt': requirements, 'app.py': 'app = 1' });
+    return (await code.inspect()).install?.key;
+  };
+  assert.ok(await keyOf('a==1 \\\n    --hash=sha256:00\n-i https://example.com/simple\n'));
+  for (const line of [
+    '-r base.txt',
+    '-c c.txt',
+    '-e .',
+    '--requirement=b',
+    '.',
+    './lib',
+    'a @ file:///x',
+    '-rbase.txt',
+  ]) {
+    assert.equal(await keyOf(`${line}\n`), undefined, line);
+  }
+});
+
+test('packages that only the build needed stay when the start names one', async () => {
+  const note = {
+    packages: {
+      'node_modules/tool': { dev: true, bin: { tool: 'x.js' } },
+      'node_modules/a': {},
+      '../x': { dev: true },
+    },
+  };
+  const files = (start: string) => ({
+    'package.json': json({ scripts: { build: 'true', start } }),
+    'node_modules/.package-lock.json': json(note),
+    'node_modules/tool/x.js': '',
+    'node_modules/a/x.js': '',
+  });
+  for (const [start, left] of [
+    ['node server.js', ['a']],
+    ['tool server.js', ['a', 'tool']],
+    ['node --import tool server.js', ['a', 'tool']],
+  ] as const) {
+    await using code = await tree(files(start));
+    await code.build();
+    const modules = (await readdir(join(code.path, 'node_modules'))).filter((name) => !name.startsWith('.'));
+    assert.deepEqual(modules, left, start);
+  }
 });
