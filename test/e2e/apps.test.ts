@@ -1,23 +1,9 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { cp } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { WebSocket } from 'ws';
 import { WorkTree } from '../fixtures/git.ts';
 import { EdgeClient } from '../fixtures/http.ts';
 import { type ServerFixture, startServer } from '../fixtures/server.ts';
-
-const EXAMPLES = fileURLToPath(new URL('../../examples/', import.meta.url));
-
-/** A repository of one of the examples. */
-async function example(name: string, more: Record<string, string> = {}): Promise<WorkTree> {
-  const tree = await WorkTree.create({});
-  await cp(`${EXAMPLES}${name}`, tree.path, { recursive: true });
-  await tree.commit(more);
-  return tree;
-}
 
 const SERVER = `
 const version = require('./version.json');
@@ -159,87 +145,5 @@ describe('a web app', () => {
     assert.ok(ticks >= 2, `${ticks} ticks`);
     const [cron] = await server.thaw.crons.list('shop');
     assert.equal(cron?.lastRun?.status, 200);
-  });
-});
-
-describe('an app that freezes', () => {
-  test('keeps its memory and its WebSockets open while no process of it runs', async () => {
-    await using server = await startServer();
-    await using tree = await example('websocket-chat', { 'thaw.toml': 'sleep = "freeze"\nidle_timeout = "1s"\n' });
-    const pushed = await tree.push(server.remote('chat'));
-    assert.equal(pushed.code, 0, pushed.text);
-    const socket = new WebSocket(`ws://127.0.0.1:${server.config.edge.port}/`, { headers: { host: 'chat.localhost' } });
-    await once(socket, 'open');
-    for (const message of ['one', 'two', 'three']) {
-      socket.send(message);
-      assert.equal(String((await once(socket, 'message'))[0]), message);
-      while ((await server.thaw.instances.list())[0]?.state !== 'asleep') await sleep(50);
-      assert.deepEqual((await server.holdings()).processes, []);
-    }
-    const edge = new EdgeClient(server.config, 'chat');
-    const answer = await edge.ask();
-    assert.equal(answer.start, 'resumed');
-    assert.deepEqual(JSON.parse(answer.text), { messages: 3 });
-    socket.close();
-    await server.thaw.apps.remove('chat');
-  });
-});
-
-describe('the examples', () => {
-  let server: ServerFixture;
-  before(async () => {
-    server = await startServer();
-  });
-  after(() => server[Symbol.asyncDispose]());
-
-  async function pushed(name: string): Promise<EdgeClient> {
-    await using tree = await example(name);
-    const { code, text } = await tree.push(server.remote(name));
-    assert.equal(code, 0, text);
-    return new EdgeClient(server.config, name);
-  }
-
-  test('static-site: pages, types, a page for what is missing, nothing outside', async () => {
-    const edge = await pushed('static-site');
-    const page = await edge.ask('/');
-    assert.match(page.text, /Nothing runs here/);
-    assert.equal(page.headers['content-type'], 'text/html; charset=utf-8');
-    assert.equal((await edge.ask('/', { headers: { 'if-none-match': String(page.headers.etag) } })).status, 304);
-    assert.equal((await edge.ask('/about')).status, 200);
-    assert.match((await edge.ask('/style.css', { headers: { range: 'bytes=0-3' } })).text, /^body$/);
-    const missing = await edge.ask('/nothing');
-    assert.deepEqual([missing.status, /no such page/.test(missing.text)], [404, true]);
-    for (const path of ['/../../etc/passwd', '/%2e%2e/%2e%2e/etc/passwd', '/.git/config', '/a%00b']) {
-      assert.ok([400, 404].includes((await edge.ask(path)).status), path);
-    }
-  });
-
-  test('flask-app: a forked worker renews what it keeps of randomness', async () => {
-    const edge = await pushed('flask-app');
-    const first = (await edge.ask()).json;
-    await server.asleep();
-    const second = (await edge.ask()).json;
-    assert.equal(first.hello, 'flask');
-    assert.notEqual(first.random, second.random);
-    assert.notEqual(first.uuid, second.uuid);
-  });
-
-  test('go-app', async () => {
-    const edge = await pushed('go-app');
-    assert.match((await edge.ask()).text, /^hello from Go, [A-Z0-9]+/);
-  });
-
-  test('ssr-app: built by its own tools', async () => {
-    const edge = await pushed('ssr-app');
-    assert.match((await edge.ask('/some/page')).text, /<h1>\/some\/page<\/h1>/);
-    assert.match((await edge.ask('/client.js')).text, /script has run/);
-  });
-
-  test('hono-api and express-app', async () => {
-    const hono = await pushed('hono-api');
-    assert.equal((await hono.ask('/notes/a', { method: 'PUT', body: 'text' })).status, 204);
-    assert.equal((await hono.ask('/notes/a')).text, 'text');
-    const express = await pushed('express-app');
-    assert.equal((await express.ask()).json.hello, 'express');
   });
 });
