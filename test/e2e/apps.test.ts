@@ -133,7 +133,7 @@ describe('a web app', () => {
 
   test('is asked at the times that it sets', async () => {
     await tree.commit({
-      'thaw.toml': '[[crons]]\nname = "tick"\nschedule = "* * * * * *"\npath = "/tick"\n',
+      'thaw.toml': 'idle_timeout = "30s"\n[[crons]]\nname = "tick"\nschedule = "* * * * * *"\npath = "/tick"\n',
     });
     const pushed = await tree.push(server.remote('shop'));
     assert.equal(pushed.code, 0, pushed.text);
