@@ -56,7 +56,7 @@ const BAD: { name: string; files: Files; says: RegExp[] }[] = [
     files: { 'index.js': 'export const answer = 42;\n' },
     says: [/exports nothing that answers requests/],
   },
-  { name: 'is nothing that is known', files: { 'main.py': 'print(1)\n' }, says: [/No function was found/] },
+  { name: 'is nothing that is known', files: { 'main.py': 'print(1)\n' }, says: [/Nothing was found that can be run/] },
   {
     name: 'is larger than the limit',
     files: { 'index.js': 'export default () => new Response("x");\n', 'large.bin': randomBytes(2 * 1024 * 1024) },
