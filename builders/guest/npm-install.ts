@@ -44,6 +44,9 @@ async function readdress(root: string, { readdress: addresses }: Manager): Promi
   const path = join(root, 'yarn.lock');
   const text = addresses === undefined ? '' : await readFile(path, 'utf8').catch(() => '');
   if (addresses === undefined || text === '') return async () => {};
-  await writeFile(path, text.replaceAll(...addresses));
+  await writeFile(
+    path,
+    text.replaceAll(addresses[0], () => addresses[1]),
+  );
   return () => writeFile(path, text);
 }

@@ -10,8 +10,8 @@ const QUIET = ['--no-audit', '--no-fund', '--no-progress', '--no-update-notifier
 /** Outside of the tree, so that it is kept with the builder and is no part of the artifact. */
 const FETCHED = join(homedir(), '.cache', 'thaw-package-managers');
 const LOCKS = ['package-lock.json', 'npm-shrinkwrap.json', 'pnpm-lock.yaml', 'yarn.lock'];
-/** The registry that lockfiles of yarn 1 name whatever it was set to. */
-const YARN_REGISTRY = 'https://registry.yarnpkg.com/';
+/** A package's file in a lockfile of yarn 1, which names yarn's own registry whatever it was set to. */
+const YARN_1_ORIGIN = /(?<=^ {2}resolved ")https?:\/\/[^/"]+\/(?=[^"]+\/-\/)/gm;
 
 /** Formats of yarn's lockfile, and the newest version that leaves one as it is. Tried out: neither is documented. */
 const YARN_VERSIONS: [from: number, version: string][] = [
@@ -31,8 +31,8 @@ export interface Manager {
   /** As people know it. */
   command: string;
   env: Record<string, string>;
-  /** Replaced in the lockfile while it runs: an address, and what stands for it. */
-  readdress?: [from: string, to: string];
+  /** Replaced in the lockfile while it runs: addresses, and what stands for them. A build reaches the registry alone. */
+  readdress?: [from: RegExp, to: string];
 }
 
 /** What is wanted of an install. */
@@ -119,7 +119,7 @@ async function yarn(project: Project, asked: string | undefined, lock: string, d
       argv: ['yarn', 'install', ...frozen, '--non-interactive', '--no-progress', `--production=${!dev}`],
       command: ['yarn install', ...frozen].join(' '),
       env: { YARN_REGISTRY: registry },
-      readdress: [YARN_REGISTRY, `${registry}/`],
+      readdress: [YARN_1_ORIGIN, `${registry}/`],
     };
   }
   const immutable = lock === '' ? [] : ['--immutable'];
