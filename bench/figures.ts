@@ -5,8 +5,10 @@ export interface Figure {
   name: string;
   value: number;
   unit: 'ms' | 'x' | 'MiB' | '';
-  /** Largest value that meets the target; absent = told for information. */
+  /** Largest value that meets the target; without this and `atLeast` it is told for information. */
   atMost?: number;
+  /** Smallest value that meets the target; absent = there is none. */
+  atLeast?: number;
 }
 
 /** What a series of durations comes to; all in milliseconds. */
@@ -30,8 +32,9 @@ export function median(values: number[]): number {
 }
 
 /** True or false for a figure with a target, undefined for one without. */
-export function isMet({ value, atMost }: Figure): boolean | undefined {
-  return atMost === undefined ? undefined : value <= atMost;
+export function isMet({ value, atMost, atLeast }: Figure): boolean | undefined {
+  if (atMost !== undefined) return value <= atMost;
+  return atLeast === undefined ? undefined : value >= atLeast;
 }
 
 /** Median of each phase over several answers; a phase that one lacks counts there as 0. */

@@ -8,12 +8,13 @@ import { cold } from './cold.ts';
 import { crowd } from './crowd.ts';
 import { type Figure, isMet } from './figures.ts';
 import type { Part } from './part.ts';
+import { proxied } from './proxied.ts';
 import { push } from './push.ts';
 import { rounds } from './rounds.ts';
 import { table } from './table.ts';
 import { warm } from './warm.ts';
 
-const PARTS: Record<string, Part> = { cold, warm, crowd, push, apps, rounds };
+const PARTS: Record<string, Part> = { cold, warm, crowd, push, apps, proxied, rounds };
 const USAGE = `npm run bench -- [${Object.keys(PARTS).join('|')}]... [--rounds n] [--out file]`;
 
 /**

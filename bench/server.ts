@@ -97,7 +97,8 @@ async function healthy(url: string, ended: Promise<unknown>): Promise<void> {
   throw new ThawError('unavailable', 'The server did not come up.', { hint: 'bench-server.log has its own words.' });
 }
 
-async function freePort(): Promise<number> {
+/** A port of loopback that nobody listens on. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

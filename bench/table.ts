@@ -8,7 +8,7 @@ export function table(figures: Figure[]): string {
       figure.part,
       figure.name,
       amount(figure.value, figure.unit),
-      figure.atMost === undefined ? '' : `<= ${amount(figure.atMost, figure.unit)}`,
+      target(figure),
       met === undefined ? '' : met ? 'met' : 'MISSED',
     ];
   });
@@ -22,6 +22,11 @@ export function table(figures: Figure[]): string {
         .trimEnd(),
     )
     .join('\n');
+}
+
+function target({ atMost, atLeast, unit }: Figure): string {
+  if (atMost !== undefined) return `<= ${amount(atMost, unit)}`;
+  return atLeast === undefined ? '' : `>= ${amount(atLeast, unit)}`;
 }
 
 function amount(value: number, unit: Figure['unit']): string {

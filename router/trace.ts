@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 
 /*
@@ -37,9 +37,20 @@ export function traceOf(req: IncomingMessage, fresh: () => string): Trace {
   return { id: traceIn(made), made };
 }
 
+/** Bytes of randomness in a `traceparent`. */
+const RANDOM_BYTES = (TRACE_HEX + PARENT_HEX) / 2;
+/** Drawn for many at once: asking the system's generator for each took a tenth of a request's processor time. */
+const pool = Buffer.alloc(RANDOM_BYTES * 128);
+let drawn = pool.length;
+
 /** A `traceparent` for a request that came without one. */
 export function newTraceparent(): string {
-  const random = randomBytes((TRACE_HEX + PARENT_HEX) / 2).toString('hex');
+  if (drawn === pool.length) {
+    randomFillSync(pool);
+    drawn = 0;
+  }
+  const random = pool.toString('hex', drawn, drawn + RANDOM_BYTES);
+  drawn += RANDOM_BYTES;
   return `00-${random.slice(0, TRACE_HEX)}-${random.slice(TRACE_HEX)}-${FLAGS}`;
 }
 

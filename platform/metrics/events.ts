@@ -41,8 +41,10 @@ export interface BuildEvent {
 export class Events {
   readonly #labels: AppLabels;
   readonly #requests: Counter<'app' | 'status' | 'start'>;
+  /** By app, status and start, so that a request need not look for its series by its labels. */
+  readonly #series = new Map<string, Counter.Internal>();
   readonly #unrouted: Counter<'status'>;
-  readonly #latency: Histogram<'start'>;
+  readonly #latency: Map<string, Histogram.Internal<'start'>>;
   readonly #thaws: Counter<'start' | 'outcome'>;
   readonly #phases: Histogram<'start' | 'phase'>;
   readonly #builds: Counter<'outcome'>;
@@ -63,13 +65,14 @@ export class Events {
       labelNames: ['status'],
       registers,
     });
-    this.#latency = new Histogram({
+    const latency = new Histogram({
       name: 'thaw_request_latency_seconds',
       help: 'From the head of a request to the beginning of its answer.',
       labelNames: ['start'],
       buckets: LATENCIES,
       registers,
     });
+    this.#latency = new Map(STARTS.map((start) => [start, latency.labels({ start })]));
     this.#thaws = new Counter({
       name: 'thaw_thaws_total',
       help: 'Instances that were thawed (cold) or woken (resumed).',
@@ -102,8 +105,8 @@ export class Events {
     const kind = start ?? 'none';
     const statusClass = STATUS_CLASSES[Math.floor(status / 100) - 1] ?? 'other';
     if (app === undefined) this.#unrouted.inc({ status: statusClass });
-    else this.#requests.inc({ app: this.#labels.of(app), status: statusClass, start: kind });
-    if (answeredMs !== undefined) this.#latency.observe({ start: kind }, answeredMs / 1000);
+    else this.#seriesOf(this.#labels.of(app), statusClass, kind).inc();
+    if (answeredMs !== undefined) this.#latency.get(kind)?.observe(answeredMs / 1000);
   }
 
   thaw({ start, outcome, phases }: ThawEvent): void {
@@ -120,6 +123,21 @@ export class Events {
   forget(app: string): void {
     this.#labels.forget(app);
     if (app === REST) return;
-    for (const status of STATUS_CLASSES) for (const start of STARTS) this.#requests.remove({ app, status, start });
+    for (const status of STATUS_CLASSES) {
+      for (const start of STARTS) {
+        this.#series.delete(`${app} ${status} ${start}`);
+        this.#requests.remove({ app, status, start });
+      }
+    }
+  }
+
+  #seriesOf(app: string, status: string, start: string): Counter.Internal {
+    const name = `${app} ${status} ${start}`;
+    let series = this.#series.get(name);
+    if (series === undefined) {
+      series = this.#requests.labels({ app, status, start });
+      this.#series.set(name, series);
+    }
+    return series;
   }
 }

@@ -19,6 +19,9 @@ packages='ca-certificates curl debian-archive-keyring e2fsprogs gcc git iproute2
 test_packages='postgresql'
 ! grep -qs '^ID=debian$' /etc/os-release || test_packages="$test_packages chromium"
 
+# What the edge is compared with, and what sends the requests. Unpacked and not installed: their services would start.
+bench_packages='caddy nginx wrk'
+
 # --- telling
 
 tell() { printf 'setup: %s\n' "$1" >&2; }
@@ -123,6 +126,31 @@ $name
   tell "system packages installed ($(since "$started"))"
 }
 
+# unpacked_packages <directory> <name...>: their files below the directory, with those of LuaJIT, which wrk is linked with
+unpacked_packages() {
+  started=$(now)
+  directory=$1
+  shift
+  if [ -e "$directory/.complete" ]; then
+    tell "$* are there ($(since "$started"))"
+    return
+  fi
+  tell "fetching $*"
+  rm -rf "$directory"
+  mkdir -p "$directory"
+  library=$(apt-cache depends wrk 2>/dev/null | sed -n 's/.*Depends: \(libluajit[^ ]*\)$/\1/p')
+  quietly apt_get update || true
+  # shellcheck disable=SC2086 # one name or none
+  (cd "$directory" && quietly apt_get download "$@" $library) ||
+    fail 'The programs to compare with could not be fetched.' "See above. Check the network and apt's sources, then run it again."
+  for archive in "$directory"/*.deb; do
+    dpkg-deb -x "$archive" "$directory"
+    rm "$archive"
+  done
+  : >"$directory/.complete"
+  tell "fetched ($(since "$started"))"
+}
+
 apt_get() {
   DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 apt-get -q -o DPkg::Lock::Timeout=600 "$@"
 }
@@ -207,6 +235,9 @@ case $mode in
     ;;
   bench)
     machine $packages
+    unpacked_packages "$root/.cache/bench" $bench_packages
+    export PATH="$root/.cache/bench/usr/sbin:$root/.cache/bench/usr/bin:$PATH"
+    export LD_LIBRARY_PATH="$root/.cache/bench/usr/lib/x86_64-linux-gnu"
     exec "$node" bench/main.ts "$@"
     ;;
   check)
