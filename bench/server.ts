@@ -26,6 +26,8 @@ export interface BenchServer extends AsyncDisposable {
   config: Config;
   /** Process id. */
   pid: number;
+  /** From the start of its process to its first healthy answer, in milliseconds. */
+  startMs: number;
   key: string;
   /** Of the API. */
   url: string;
@@ -38,11 +40,14 @@ export interface BenchServer extends AsyncDisposable {
   asleep(): Promise<void>;
 }
 
-/** @throws ThawError `unavailable` when it does not come up; what it wrote is in `bench-server.log` */
-export async function startServer(): Promise<BenchServer> {
+/**
+ * @param existing data directory to use, which is left as it is; absent = a new one, removed at the end
+ * @throws ThawError `unavailable` when it does not come up; what it wrote is in `bench-server.log`
+ */
+export async function startServer(existing?: string): Promise<BenchServer> {
   await using stack = new AsyncDisposableStack();
-  const data = await mkdtemp('/tmp/thaw-bench-');
-  stack.defer(() => rm(data, { recursive: true, force: true }));
+  const data = existing ?? (await mkdtemp('/tmp/thaw-bench-'));
+  if (existing === undefined) stack.defer(() => rm(data, { recursive: true, force: true }));
   const [api, edge] = [await freePort(), await freePort()];
   const env = {
     ...process.env,
@@ -54,8 +59,9 @@ export async function startServer(): Promise<BenchServer> {
     THAW_LOG: process.env.THAW_LOG ?? 'info',
   };
   const config = readConfig(env);
-  const program = fileURLToPath(new URL('../platform/main.ts', import.meta.url));
-  const child = spawn(process.execPath, [program], { env, stdio: ['ignore', 'inherit', 'pipe'] });
+  const program = fileURLToPath(new URL('../platform/cli/thaw.sh', import.meta.url));
+  const began = performance.now();
+  const child = spawn(program, ['serve'], { env, stdio: ['ignore', 'inherit', 'pipe'] });
   child.stderr.pipe(createWriteStream('bench-server.log'));
   const ended = once(child, 'exit');
   stack.defer(async () => {
@@ -63,11 +69,13 @@ export async function startServer(): Promise<BenchServer> {
     await ended;
   });
   await healthy(`http://127.0.0.1:${api}/healthz`, ended);
+  const startMs = performance.now() - began;
   const key = (await readFile(join(data, 'admin.key'), 'utf8')).trim();
   const resources = stack.move();
   return {
     config,
     pid: child.pid ?? 0,
+    startMs,
     key,
     url: `http://127.0.0.1:${api}`,
     thaw: new Thaw({ url: `http://127.0.0.1:${api}`, apiKey: key }),

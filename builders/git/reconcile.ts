@@ -1,4 +1,4 @@
-import type { App, Deployment } from '../../platform/control/contract.ts';
+import { type App, PRODUCTION_BRANCH } from '../../platform/control/contract.ts';
 import { releaseOf } from '../deploy.ts';
 import { discard } from '../prepare.ts';
 import type { PushParts } from './push.ts';
@@ -13,50 +13,65 @@ const INTERRUPTED = 'The server ended before git had taken the push.';
 export async function reconcile(parts: PushParts, signal?: AbortSignal): Promise<void> {
   const { control, host, log, repositories } = parts;
   const apps = await control.apps.list(null);
-  const building = new Map<string, Deployment[]>();
-  for (const app of apps) {
-    building.set(
-      app.id,
-      (await control.deployments.list(app.name)).filter(({ status }) => status === 'building'),
-    );
-  }
   const failed = await control.deployments.failInterrupted();
-  for (const { id } of [...building.values()].flat()) await control.artifacts.remove(id);
-  for (const app of apps) {
-    signal?.throwIfAborted();
-    await followRefs(parts, app);
-  }
+  for (const id of failed) await control.artifacts.remove(id);
+  const refs = new Refs(parts, apps, new Set(await repositories.list()));
+  await settleUnreleased(parts, refs, signal);
+  await followDeletions(parts, refs, signal);
   const known = new Set(apps.map(({ id }) => id));
   for (const id of await repositories.list()) if (!known.has(id)) await repositories.remove(id);
   const used = await control.deployments.templatesInUse();
   for (const { id, labels } of await host.templates()) {
     if (labels.deployment !== undefined && !used.has(id)) await host.removeTemplate(id);
   }
-  log.info({ apps: apps.length, interrupted: failed }, 'refs, deployments and releases agree');
+  log.info({ apps: apps.length, interrupted: failed.length }, 'refs, deployments and releases agree');
 }
 
-async function followRefs(parts: PushParts, app: App): Promise<void> {
-  const { control, log, repositories } = parts;
-  const has = (await repositories.list()).includes(app.id);
-  const branches = has ? await repositories.branches(app.id) : new Map<string, string>();
-  const releases = await control.releases.list(app.name);
-  const released = new Set(releases.map(({ deployment }) => deployment));
+/** The branches of each app's repository, read when they are asked for. */
+class Refs {
+  readonly #repositories: PushParts['repositories'];
+  readonly #ids: Map<string, string>;
+  readonly #known = new Map<string, Promise<Map<string, string>>>();
+
+  /** @param there ids of the apps that have a repository */
+  constructor({ repositories }: PushParts, apps: App[], there: Set<string>) {
+    this.#repositories = repositories;
+    this.#ids = new Map(apps.filter(({ id }) => there.has(id)).map(({ id, name }) => [name, id]));
+  }
+
+  /** The commit of each branch; undefined for an app without a repository. */
+  async of(app: string): Promise<Map<string, string> | undefined> {
+    const id = this.#ids.get(app);
+    if (id === undefined) return undefined;
+    const known = this.#known.get(app) ?? this.#repositories.branches(id);
+    this.#known.set(app, known);
+    return known;
+  }
+}
+
+/** Newest first: only the newest of a branch and commit can be the push that was interrupted. */
+async function settleUnreleased(parts: PushParts, refs: Refs, signal?: AbortSignal): Promise<void> {
   const settled = new Set<string>();
-  // Newest first: only the newest of a branch and commit can be the push that was interrupted.
-  for (const deployment of await control.deployments.list(app.name)) {
-    const { id, branch, commit, status } = deployment;
-    if (status !== 'ready' || commit === null || released.has(id)) continue;
-    const first = !settled.has(branch);
-    settled.add(branch);
+  for (const deployment of await parts.control.deployments.unreleased()) {
+    signal?.throwIfAborted();
+    const { id, app, branch, commit } = deployment;
+    const place = `${app} ${branch}`;
+    const first = !settled.has(place);
+    settled.add(place);
     const settling =
-      first && branches.get(branch) === commit
+      first && (await refs.of(app))?.get(branch) === commit
         ? releaseOf(parts, deployment, 'push')
         : discard(parts, deployment, INTERRUPTED);
-    await settling.catch((error: unknown) => log.error({ deployment: id, err: error }, 'deployment not settled'));
+    await settling.catch((error: unknown) => parts.log.error({ deployment: id, err: error }, 'deployment not settled'));
   }
-  // A deletion that git has made and nobody heard of.
-  for (const branch of new Set(releases.map((release) => release.branch))) {
-    const byPush = releases.find((release) => release.branch === branch)?.reason === 'push';
-    if (has && byPush && !branches.has(branch)) await control.releases.endBranch(app.name, branch);
+}
+
+/** Ends previews whose branch git has deleted without anybody hearing of it. */
+async function followDeletions({ control }: PushParts, refs: Refs, signal?: AbortSignal): Promise<void> {
+  for (const { app, branch, reason } of await control.releases.inFront(null)) {
+    if (reason !== 'push' || branch === PRODUCTION_BRANCH) continue;
+    signal?.throwIfAborted();
+    const branches = await refs.of(app);
+    if (branches !== undefined && !branches.has(branch)) await control.releases.endBranch(app, branch);
   }
 }

@@ -1,6 +1,7 @@
 import { chmod, mkdir, mkdtemp, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { git } from './git.ts';
+import { readBranches } from './refs.ts';
 
 const ENDING = '.git';
 /** Stands in for the repository of an app that the push under way will make. */
@@ -70,11 +71,8 @@ export class Repositories {
   }
 
   /** The commit of each branch. */
-  async branches(app: string): Promise<Map<string, string>> {
-    const format = '--format=%(objectname) %(refname:lstrip=2)';
-    const text = await git(['for-each-ref', format, 'refs/heads/'], { cwd: this.path(app) });
-    const lines = text.split('\n').filter((line) => line !== '');
-    return new Map(lines.map((line) => [line.slice(41), line.slice(0, 40)]));
+  branches(app: string): Promise<Map<string, string>> {
+    return readBranches(this.path(app));
   }
 
   /** A whole repository appears at once, or none. */

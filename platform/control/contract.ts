@@ -303,8 +303,10 @@ export interface Control extends AsyncDisposable {
     rebaked(id: string, template: string): Promise<void>;
     get(id: string): Promise<Deployment>;
     list(app: string): Promise<Deployment[]>;
-    /** Marks what was still building when the server ended as failed. */
-    failInterrupted(): Promise<number>;
+    /** Marks what was still building when the server ended as failed. Returns their ids. */
+    failInterrupted(): Promise<string[]>;
+    /** Those of a commit that are ready and were never released, of every app, the newest first. */
+    unreleased(): Promise<Deployment[]>;
     /** Templates that some ready deployment needs. */
     templatesInUse(): Promise<Set<string>>;
     /**
@@ -345,8 +347,8 @@ export interface Control extends AsyncDisposable {
     promote(input: { app: string } & ({ deployment: string } | { branch: string })): Promise<Release>;
     /** The newest one of a branch. */
     current(app: string, branch: string): Promise<Release | undefined>;
-    /** The newest one of each branch that has one in front. */
-    inFront(app: string): Promise<Release[]>;
+    /** The newest one of each branch that has one in front, of one app or, for null, of all. */
+    inFront(app: string | null): Promise<Release[]>;
     /** Takes a preview away: its branch was deleted. */
     endBranch(app: string, branch: string): Promise<void>;
   };

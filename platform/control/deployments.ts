@@ -131,7 +131,14 @@ export function createDeployments(
         .set({ status: 'failed', error: 'The server ended while this was being built. Push or deploy it again.' })
         .where(eq(deployments.status, 'building'))
         .returning({ id: deployments.id });
-      return failed.length;
+      return failed.map(({ id }) => id);
+    },
+
+    async unreleased() {
+      const rows = await query()
+        .where(and(neverReleased, isNotNull(deployments.commit)))
+        .orderBy(desc(deployments.seq));
+      return rows.map((row) => toDeployment(row.deployment, row.app));
     },
 
     async templatesInUse() {

@@ -13,7 +13,7 @@ export function createReleases(parts: ControlParts): Control['releases'] {
   /** The newest releases of branches that have one in front. */
   const current = () =>
     db
-      .select({ release: releases })
+      .select({ release: releases, app: apps.name })
       .from(branches)
       .innerJoin(apps, eq(branches.appId, apps.id))
       .innerJoin(
@@ -72,11 +72,12 @@ export function createReleases(parts: ControlParts): Control['releases'] {
       return row && toRelease(row.release, app);
     },
 
-    async inFront(app) {
-      const { id } = await appRowOf(db, app);
-      const where = and(eq(apps.id, id), isNotNull(branches.deploymentId));
-      const rows = await current().where(where).orderBy(desc(releases.seq));
-      return rows.map((row) => toRelease(row.release, app));
+    async inFront(name) {
+      const one = name === null ? undefined : eq(apps.id, (await appRowOf(db, name)).id);
+      const rows = await current()
+        .where(and(one, isNotNull(branches.deploymentId)))
+        .orderBy(desc(releases.seq));
+      return rows.map(({ release, app }) => toRelease(release, app));
     },
 
     async endBranch(app, branch) {

@@ -212,6 +212,8 @@ machine() {
 PATH=$(plain_path)
 export PATH
 forget_npm_script
+# What Node has compiled once it finds again: loading the server takes a second less. Not where others could write.
+export NODE_COMPILE_CACHE="$root/node_modules/.cache/compiled"
 
 # shellcheck disable=SC2086 # lists of names without spaces
 case $mode in
@@ -231,7 +233,7 @@ case $mode in
     ;;
   start)
     machine $packages
-    exec "$node" platform/main.ts "$@"
+    exec "$node" platform/cli/main.ts serve "$@"
     ;;
   bench)
     machine $packages

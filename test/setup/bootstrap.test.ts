@@ -62,7 +62,7 @@ test('does nothing twice: with all there it goes straight on', async () => {
   await using fresh = await machine();
   const { code, called, told } = await fresh.run('start');
   assert.equal(code, 0, told);
-  assert.deepEqual(called, ['node runtime-images/main.ts', 'node platform/main.ts']);
+  assert.deepEqual(called, ['node runtime-images/main.ts', 'node platform/cli/main.ts serve']);
   assert.match(told, /^setup: system packages are there \(\d\.\d s\)\nsetup: npm packages are there \(\d\.\d s\)\n/);
 });
 

@@ -3,6 +3,12 @@ import type { Command } from 'commander';
 import { ThawApiError } from '../../sdk/index.ts';
 import type { Context } from '../context.ts';
 
+/**
+ * What an idle server would keep of its last busy moment is bounded: by default Node lets the space for new objects grow
+ * to 64 MiB, a third of the server, and does not give it back.
+ */
+const NODE_FLAGS = ['--max-semi-space-size=8'];
+
 /** `thaw serve`: this process becomes the server, so signals and the exit code are the server's own. */
 export function addServe(program: Command, { environment }: Context): void {
   program
@@ -15,6 +21,6 @@ export function addServe(program: Command, { environment }: Context): void {
           hint: 'Run it on Linux; every other command works from here, with THAW_URL.',
         });
       }
-      process.execve(process.execPath, [process.execPath, main], environment.all);
+      process.execve(process.execPath, [process.execPath, ...NODE_FLAGS, main], environment.all);
     });
 }

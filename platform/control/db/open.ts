@@ -1,5 +1,9 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { PGlite } from '@electric-sql/pglite';
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core';
 import { drizzle as drizzlePglite } from 'drizzle-orm/pglite';
@@ -18,6 +22,12 @@ export interface OpenDatabase extends AsyncDisposable {
 }
 
 const MIGRATIONS = { migrationsFolder: fileURLToPath(new URL('./migrations', import.meta.url)) };
+
+/**
+ * The control database is a few megabytes. Postgres takes its buffers when it starts, and PGlite's are memory of this
+ * process: with the default of 128 MiB the server is 130 MiB larger.
+ */
+const SMALL = ['-c', 'shared_buffers=8MB'];
 
 /** Any number that nothing else in the same database uses: servers that start together migrate one after the other. */
 const MIGRATION_LOCK = 7_426_191;
@@ -41,7 +51,8 @@ async function openPglite(directory: string): Promise<OpenDatabase> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   await using opened = new AsyncDisposableStack();
   try {
-    const client = await PGlite.create(directory);
+    if (!existsSync(join(directory, 'PG_VERSION'))) await createDatabase(directory);
+    const client = await PGlite.create(directory, { startParams: [...PGlite.defaultStartParams, ...SMALL] });
     opened.defer(() => client.close());
     const db = drizzlePglite(client);
     await migratePglite(db, MIGRATIONS);
@@ -52,6 +63,11 @@ async function openPglite(directory: string): Promise<OpenDatabase> {
       cause: error,
     });
   }
+}
+
+/** Makes an empty database, in a process of its own: it takes 140 MiB of memory that this one would not give back. */
+async function createDatabase(directory: string): Promise<void> {
+  await promisify(execFile)(process.execPath, [fileURLToPath(new URL('create.ts', import.meta.url)), directory]);
 }
 
 async function openPostgres(url: string, log: Log): Promise<OpenDatabase> {

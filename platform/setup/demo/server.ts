@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url';
 import type { Config, Listen } from '../../config.ts';
 import { ThawError } from '../../errors.ts';
 
+const THAW = fileURLToPath(new URL('../../cli/thaw.sh', import.meta.url));
+/** What `thaw serve` becomes. */
 const MAIN = fileURLToPath(new URL('../../main.ts', import.meta.url));
 /** A first start makes a database and, where there is a KVM device, tries it. */
 const START_LIMIT_MS = 120_000;
@@ -40,7 +42,7 @@ export async function findOrStartServer(config: Config, signal: AbortSignal): Pr
   // The mode is that of the control plane, which opens the directory first otherwise.
   await mkdir(config.data, { recursive: true, mode: 0o711 });
   await using file = await open(log, 'a', 0o600);
-  const child = spawn(process.execPath, [MAIN], { cwd: '/', detached: true, stdio: ['ignore', file.fd, file.fd] });
+  const child = spawn(THAW, ['serve'], { cwd: '/', detached: true, stdio: ['ignore', file.fd, file.fd] });
   const ended = once(child, 'exit').then(() => 'ended' as const);
   const ready = untilReady(url, AbortSignal.any([signal, AbortSignal.timeout(START_LIMIT_MS)]));
   const outcome = await Promise.race([ended, ready]).catch(() => 'late' as const);
