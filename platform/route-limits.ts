@@ -26,16 +26,21 @@ export function withLimits(
     ...entry,
     front: front.has(entry.deployment),
     limits: limitsOf(entry.scaling, config),
+    takes: { instances: 1, memoryMiB: entry.shape.memoryMiB, cpus: entry.cpus ?? entry.shape.vcpus },
     ...projectLimits(projects.get(entry.project), config),
   }));
 }
 
 /** What an admin has set for a project, within what the operator allows to each. */
-function projectLimits(set: ProjectLimits | undefined, config: Config): Pick<Route, 'projectInstances' | 'rateLimit'> {
+function projectLimits(set: ProjectLimits | undefined, config: Config): Pick<Route, 'projectMost' | 'rateLimit'> {
   const requestsPerSecond = set?.requestsPerSecond ?? config.projectRps;
-  const projectInstances = Math.min(set?.instances ?? config.projectInstances, config.projectInstances);
-  if (requestsPerSecond === 0) return { projectInstances };
-  return { projectInstances, rateLimit: { requestsPerSecond, burst: config.projectBurst || 2 * requestsPerSecond } };
+  const projectMost = {
+    instances: Math.min(set?.instances ?? config.projectInstances, config.projectInstances),
+    ...(set?.memoryMiB == null ? {} : { memoryMiB: set.memoryMiB }),
+    ...(set?.cpus == null ? {} : { cpus: set.cpus }),
+  };
+  if (requestsPerSecond === 0) return { projectMost };
+  return { projectMost, rateLimit: { requestsPerSecond, burst: config.projectBurst || 2 * requestsPerSecond } };
 }
 
 function limitsOf(scaling: Scaling, config: Config): Limits {

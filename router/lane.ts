@@ -1,8 +1,8 @@
-import { ThawError } from '../platform/errors.ts';
+import type { ThawError } from '../platform/errors.ts';
 import { Gate } from './gate.ts';
 import { type Lease, leaseOn } from './lease.ts';
-import type { EdgeParts, Instance, Limits, Route } from './parts.ts';
-import type { Quota, Waiting } from './quota.ts';
+import type { EdgeParts, Instance, Limits, Route, Use } from './parts.ts';
+import { noRoom, type Quota, type Waiting } from './quota.ts';
 import { Resident } from './resident.ts';
 import { Slumber } from './slumber.ts';
 import { Upkeep } from './upkeep.ts';
@@ -39,8 +39,8 @@ export class Lane implements Waiting {
   draining = false;
   /** When the last thaw failed, on the edge's clock; undefined when it did not. Then what runs has to do. */
   #failedAt: number | undefined;
-  /** The project has as many instances as it may. */
-  limited = false;
+  /** The limit of the project that stands in the way of another instance. */
+  limited: keyof Use | undefined;
 
   constructor(parts: LaneParts, route: Route) {
     this.#parts = parts;
@@ -87,7 +87,7 @@ export class Lane implements Waiting {
 
   /** Other deployments of the project wait for an instance to go. */
   get crowded(): boolean {
-    return this.#parts.quota.needed(this.route.project, this);
+    return this.#parts.quota.needed(this.route, this);
   }
 
   /** Wants an instance more than it has. */
@@ -150,7 +150,7 @@ export class Lane implements Waiting {
     const { closed, byId, log, now } = this.#parts;
     const resident = new Resident(instance, this.route, now());
     if (closed() || byId.has(instance.id)) {
-      if (!asleep) this.#parts.quota.give(this.route.project);
+      if (!asleep) this.#parts.quota.give(this.route);
       if (closed()) this.#parts.end(resident);
       return;
     }
@@ -197,7 +197,7 @@ export class Lane implements Waiting {
 
   /** The project may have room again. */
   freed(): void {
-    this.limited = false;
+    this.limited = undefined;
     for (const resident of this.residents) if (resident.wanted) this.slumber.stir(resident);
     this.gate.changed();
     this.fill();
@@ -212,14 +212,14 @@ export class Lane implements Waiting {
   /** Sends away who waits. */
   close(error: ThawError): void {
     this.keep(0);
-    this.#parts.quota.leave(this.route.project, this);
+    this.#parts.quota.leave(this.route, this);
     this.gate.close(error);
   }
 
   /** Forgets itself when nothing needs it. */
   #tidy(): void {
     if (this.residents.size > 0 || this.minimum > 0 || this.gate.busy) return;
-    this.#parts.quota.leave(this.route.project, this);
+    this.#parts.quota.leave(this.route, this);
     this.#parts.empty(this);
   }
 
@@ -237,11 +237,11 @@ export class Lane implements Waiting {
   }
 
   #mayStart(): boolean {
-    const { project, projectInstances } = this.route;
+    const { quota, makeRoom } = this.#parts;
     if (this.slumber.resting()?.counted === true) return true;
-    this.limited = !this.#parts.quota.has(project, projectInstances);
-    if (!this.limited) return true;
-    if (this.#parts.quota.wait(project, this)) this.#parts.makeRoom(project);
+    this.limited = quota.over(this.route);
+    if (this.limited === undefined) return true;
+    if (quota.wait(this.route, this)) makeRoom(this.route.project);
     return false;
   }
 
@@ -253,16 +253,15 @@ export class Lane implements Waiting {
       await this.slumber.wake(resting);
       return resting;
     }
-    const { project, projectInstances } = this.route;
+    const { route } = this;
     const { quota, thaw } = this.#parts;
-    if (!quota.has(project, projectInstances)) {
-      throw new ThawError('no_room', `The project has its ${projectInstances} instances.`, { limit: 'instances' });
-    }
-    quota.take(project);
+    const past = quota.over(route);
+    if (past !== undefined) throw noRoom(route.project, past);
+    quota.take(route);
     try {
-      return await thaw(this.route, signal);
+      return await thaw(route, signal);
     } catch (error) {
-      quota.give(project);
+      quota.give(route);
       throw error;
     }
   }

@@ -47,8 +47,18 @@ export interface Route {
   limits: Limits;
   /** Default: no limit. */
   rateLimit?: RateLimit;
-  /** Most instances of the whole project that are awake at once. Default: no limit. */
-  projectInstances?: number;
+  /** What one of its instances takes while it is awake. Default: an instance, and nothing else that is counted. */
+  takes?: Use;
+  /** Most that all instances of the project that are awake may take together; what is absent is not limited. */
+  projectMost?: Partial<Use>;
+}
+
+/** What instances take of a project's limits. */
+export interface Use {
+  instances: number;
+  memoryMiB: number;
+  /** Processors; parts of one are possible. */
+  cpus: number;
 }
 
 /** A thawed VM, as far as the edge needs to know it. */

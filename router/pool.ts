@@ -1,8 +1,7 @@
-import { ThawError } from '../platform/errors.ts';
 import { Lane } from './lane.ts';
 import type { Lease } from './lease.ts';
 import type { EdgeParts, Instance, Route } from './parts.ts';
-import { Quota } from './quota.ts';
+import { noRoom, Quota, requirePossible } from './quota.ts';
 import { closing, refusal } from './refusal.ts';
 import type { Resident } from './resident.ts';
 import { Rest } from './rest.ts';
@@ -62,6 +61,7 @@ export class Pool {
    */
   async wait(route: Route, signal: AbortSignal): Promise<Lease> {
     if (this.#closed) throw closing();
+    requirePossible(route);
     const lane = this.#laneOf(route);
     const outcome = await lane.gate.enter(route.limits, signal);
     if (outcome.kind === 'admitted') return lane.lease(outcome.place, outcome.thawMs);
@@ -76,9 +76,8 @@ export class Pool {
    */
   async warm(route: Route, signal: AbortSignal): Promise<void> {
     if ((this.#lanes.get(route.deployment)?.open ?? 0) > 0) return;
-    if (!this.#quota.has(route.project, route.projectInstances)) {
-      throw new ThawError('no_room', 'The project has as many instances as it may.', { limit: 'instances' });
-    }
+    const past = this.#quota.over(route);
+    if (past !== undefined) throw noRoom(route.project, past);
     const lease = await this.wait(route, signal);
     lease.release();
   }
@@ -93,7 +92,7 @@ export class Pool {
   /** Takes in an instance that was there before this edge was. */
   adopt(route: Route, instance: Instance, asleep: boolean): void {
     const lane = this.#laneOf(route);
-    if (!asleep) this.#quota.take(route.project);
+    if (!asleep) this.#quota.take(route);
     lane.admit(instance, asleep);
     lane.gate.changed();
   }

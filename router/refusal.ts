@@ -1,6 +1,7 @@
 import { ThawError } from '../platform/errors.ts';
 import type { Outcome } from './gate.ts';
-import type { Route } from './parts.ts';
+import type { Route, Use } from './parts.ts';
+import { noRoom } from './quota.ts';
 
 /** What those are told who come, or still wait, when the edge closes. */
 export function closing(): ThawError {
@@ -10,20 +11,17 @@ export function closing(): ThawError {
 /**
  * What someone is told whose wait for a place ended without one.
  *
- * @param limited the project had as many instances as it may
+ * @param limited the limit of the project that stood in the way
  */
 export function refusal(
   outcome: Exclude<Outcome<unknown>, { kind: 'admitted' }>,
   { app, limits, project }: Route,
-  limited: boolean,
+  limited: keyof Use | undefined,
 ): ThawError {
   if (outcome.kind === 'failed') return outcome.error;
   if (outcome.kind === 'gone') return new ThawError('cancelled', 'The client left before its turn.');
-  if (limited && !(outcome.kind === 'late' && outcome.waking)) {
-    return new ThawError('no_room', `All instances that the project ${project} may have are taken.`, {
-      hint: 'Try again in a moment, or ask the operator for more.',
-      limit: 'instances',
-    });
+  if (limited !== undefined && !(outcome.kind === 'late' && outcome.waking)) {
+    return noRoom(project, limited);
   }
   if (outcome.kind === 'full') {
     return new ThawError('no_room', `Too many requests wait for ${app}.`, { hint: 'Try again in a moment.' });

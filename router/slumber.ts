@@ -89,9 +89,9 @@ export class Slumber {
     // One that falls asleep is woken when it sleeps; one that wakes will be awake.
     if (resident.state !== 'asleep' || resident.claimed) return;
     const { quota, makeRoom } = this.#parts;
-    const { project, projectInstances } = this.#beds.route;
-    if (!quota.has(project, projectInstances)) {
-      if (quota.wait(project, this.#beds)) makeRoom(project);
+    const { route } = this.#beds;
+    if (quota.over(route) !== undefined) {
+      if (quota.wait(route, this.#beds)) makeRoom(route.project);
       return;
     }
     this.wake(resident).then(

@@ -234,7 +234,8 @@ export interface RouteEntry {
   port: number;
   /** What its instances may reach; absent = the public internet. */
   egress?: Egress;
-  /** Share of CPU cores of an instance; absent = as many as its template has. */
+  shape: Shape;
+  /** Share of CPU cores of an instance; absent = as many as its shape has. */
   cpus?: number;
   scaling: Scaling;
 }

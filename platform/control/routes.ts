@@ -42,8 +42,8 @@ export async function readRoutes(db: Database): Promise<RouteEntry[]> {
 }
 
 /** What the edge and the host need to know of how it is run. */
-function ofRun({ port, egress, cpus }: RunSpec): Pick<RouteEntry, 'port' | 'egress' | 'cpus'> {
-  return { port, ...(egress === undefined ? {} : { egress }), ...(cpus === undefined ? {} : { cpus }) };
+function ofRun({ port, shape, egress, cpus }: RunSpec): Pick<RouteEntry, 'port' | 'shape' | 'egress' | 'cpus'> {
+  return { port, shape, ...(egress === undefined ? {} : { egress }), ...(cpus === undefined ? {} : { cpus }) };
 }
 
 /** Tells those who asked that the routes changed. */

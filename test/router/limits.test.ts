@@ -176,7 +176,7 @@ test('a project that has all its instances waits for one, and is told which limi
   const route = (label: string, project = 'default') => ({
     ...routeTo(label, { wakeTimeoutMs: 100 }),
     project,
-    projectInstances: 1,
+    projectMost: { instances: 1 },
   });
   stand.table.replace([route('shop'), route('blog'), route('other', 'another')]);
   const first = ask({ port: stand.port });
@@ -192,9 +192,48 @@ test('a project that has all its instances waits for one, and is told which limi
   await Promise.all([first, other]);
 });
 
+for (const [limit, most] of [
+  ['memory', { memoryMiB: 700 }],
+  ['cpus', { cpus: 1.2 }],
+] as const) {
+  test(`a project that has used up its ${limit} waits for one of its instances, and is told`, async () => {
+    const { app, holds } = holding();
+    await using stand = await openStand({ app });
+    const route = (label: string, of: { memoryMiB: number; cpus: number }) => ({
+      ...routeTo(label, { wakeTimeoutMs: 100 }),
+      takes: { instances: 1, ...of },
+      projectMost: most,
+    });
+    const small = { memoryMiB: 200, cpus: 0.2 };
+    const usual = { memoryMiB: 400, cpus: 1 };
+    stand.table.replace([
+      route('shop', usual),
+      route('blog', usual),
+      route('tiny', small),
+      route('huge', { memoryMiB: 800, cpus: 2 }),
+    ]);
+    const first = ask({ port: stand.port });
+    await until(() => holds.length === 1);
+    const refused = await ask({ port: stand.port, host: 'blog.localhost' });
+    assert.deepEqual([refused.status, refused.headers['x-thaw-limit']], [503, limit]);
+    const beside = ask({ port: stand.port, host: 'tiny.localhost' });
+    await until(() => holds.length === 2);
+    for (const release of holds.splice(0)) release();
+    assert.deepEqual([(await first).status, (await beside).status], [200, 200]);
+    // Both are idle: they go, for this one fits alone.
+    const later = ask({ port: stand.port, host: 'blog.localhost' });
+    await until(() => holds.length === 1);
+    holds[0]?.();
+    assert.equal((await later).status, 200);
+    const never = await ask({ port: stand.port, host: 'huge.localhost' });
+    assert.deepEqual([never.status, never.headers['x-thaw-limit']], [503, limit]);
+    assert.match(JSON.parse(never.body).error.message, /An instance of huge takes/);
+  });
+}
+
 test('an idle instance of the same project makes room for an app that waits', async () => {
   await using stand = await openStand({ app: hello });
-  const route = (label: string, limits = {}) => ({ ...routeTo(label, limits), projectInstances: 1 });
+  const route = (label: string, limits = {}) => ({ ...routeTo(label, limits), projectMost: { instances: 1 } });
   stand.table.replace([route('shop'), route('blog'), route('live', { sleep: 'freeze' })]);
   assert.equal((await ask({ port: stand.port })).body, '1');
   assert.equal((await ask({ port: stand.port, host: 'blog.localhost' })).body, '2');
@@ -207,7 +246,7 @@ test('an idle instance of the same project makes room for an app that waits', as
 test('an instance that becomes idle while another app of its project waits goes at once', async () => {
   const { app, holds } = holding();
   await using stand = await openStand({ app });
-  const route = (label: string) => ({ ...routeTo(label), projectInstances: 1 });
+  const route = (label: string) => ({ ...routeTo(label), projectMost: { instances: 1 } });
   stand.table.replace([route('shop'), route('blog')]);
   const first = ask({ port: stand.port });
   await until(() => holds.length === 1);
@@ -228,7 +267,7 @@ test('a message to a sleeping instance waits for its project to have room', asyn
   });
   const route = (label: string) => ({
     ...routeTo(label, { sleep: 'freeze', idleMs: 30 }),
-    projectInstances: 1,
+    projectMost: { instances: 1 },
   });
   stand.table.replace([route('shop'), route('blog')]);
   const socket = new WebSocket(`ws://127.0.0.1:${stand.port}/`, { headers: { host: 'shop.localhost' } });

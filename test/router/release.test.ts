@@ -91,7 +91,7 @@ test('a deployment that cannot be warmed tells why, also when its project has no
     },
   });
   await assert.rejects(stand.edge.warm(routeTo('shop'), never), { code: 'thaw_failed' });
-  await assert.rejects(stand.edge.warm({ ...routeTo('shop'), projectInstances: 0 }, never), {
+  await assert.rejects(stand.edge.warm({ ...routeTo('shop'), projectMost: { instances: 0 } }, never), {
     code: 'no_room',
     limit: 'instances',
   });

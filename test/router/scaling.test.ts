@@ -5,7 +5,8 @@ import type { RouteEntry, Scaling } from '../../platform/control/contract.ts';
 import { withLimits } from '../../platform/route-limits.ts';
 
 function entry(label: string, deployment: string, scaling: Scaling = {}): RouteEntry {
-  return { label, app: 'shop', project: 'default', deployment, kind: 'web', template: 't', port: 80, scaling };
+  const shape = { memoryMiB: 512, vcpus: 2 };
+  return { label, app: 'shop', project: 'default', deployment, kind: 'web', template: 't', port: 80, shape, scaling };
 }
 
 function limitsOf(scaling: Scaling, env: Record<string, string> = {}) {
@@ -34,6 +35,15 @@ test('what an app asks for holds, within what the operator allows', () => {
   assert.deepEqual([minInstances, maxInstances, softLimit, hardLimit, idleMs], [4, 16, 50, 1000, 3_600_000]);
   const own = limitsOf({ minInstances: 2, maxInstances: 3, hardLimit: 8 });
   assert.deepEqual([own?.minInstances, own?.maxInstances, own?.softLimit, own?.hardLimit], [2, 3, 8, 8]);
+});
+
+test('an instance takes its memory and processors of what an admin has set for its project', () => {
+  const limits = { apps: null, buildMinutes: null, diskMiB: null, requestsPerSecond: null };
+  const set = new Map([['default', { ...limits, instances: null, memoryMiB: 1024, cpus: null }]]);
+  const [whole, part] = withLimits([entry('a', 'd1'), { ...entry('b', 'd2'), cpus: 0.5 }], readConfig({}), set);
+  assert.deepEqual(whole?.takes, { instances: 1, memoryMiB: 512, cpus: 2 });
+  assert.deepEqual(part?.takes, { instances: 1, memoryMiB: 512, cpus: 0.5 });
+  assert.deepEqual(whole?.projectMost, { instances: readConfig({}).projectInstances, memoryMiB: 1024 });
 });
 
 test('an app that never sleeps keeps one instance up, unless the operator forbids it', () => {
