@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { CachedInstall } from '../platform/control/contract.ts';
 import { toThawError } from '../platform/errors.ts';
 import type { Host, Template } from '../platform/host/contract.ts';
 import type { Log } from '../platform/log.ts';
@@ -7,18 +8,6 @@ import type { Log } from '../platform/log.ts';
 const KEY = 'build-cache';
 const PROJECT = 'project';
 const APP = 'app';
-
-/** One entry as people see it. */
-export interface CachedInstall {
-  key: string;
-  project: string;
-  /** The app whose build made it; others of the project use it too. */
-  app: string;
-  sizeBytes: number;
-  /** ISO 8601. */
-  createdAt: string;
-  lastUsedAt: string;
-}
 
 /**
  * Builder VMs that were frozen right after they had installed an app's packages. A later build with the same manifests is

@@ -76,6 +76,8 @@ export interface Deployed {
 export interface Builders extends AsyncDisposable {
   /** Installs that later builds go on from. */
   cache: Pick<BuildCache, 'list' | 'clear'>;
+  /** Bytes that a project takes on disk: repositories, artifacts, templates, kept installs. */
+  diskUse(project: string): Promise<number>;
   /** Smart HTTP for git; belongs under `/git`. */
   git: Hono;
   /**

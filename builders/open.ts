@@ -3,6 +3,7 @@ import { AppLock } from './app-lock.ts';
 import { BuildCache } from './build-cache.ts';
 import type { Builders, BuildParts } from './contract.ts';
 import { deploy } from './deploy.ts';
+import { diskUse } from './disk-use.ts';
 import { builder } from './function/builder.ts';
 import { runner } from './function/runner.ts';
 import { HookListener } from './git/hook-listener.ts';
@@ -26,7 +27,8 @@ export async function openBuilders(parts: BuildParts): Promise<Builders> {
   const prepared = new PreparedTemplates(parts.host, parts.log);
   const queue = new Queue(parts.settings.maxConcurrentBuilds);
   const cache = new BuildCache(parts.host, parts.log, parts.settings.buildCacheBytes);
-  const pipeline = { ...parts, prepared, queue, cache, lock: new AppLock() };
+  const disk = (project: string) => diskUse({ ...parts, cache, repositories }, project);
+  const pipeline = { ...parts, prepared, queue, cache, lock: new AppLock(), diskUse: disk };
   const push = { ...pipeline, repositories };
   const listener = opened.use(await HookListener.open(join(parts.repos, 'hook.sock'), parts.log));
   const git = opened.use(new GitRoutes(push, listener));
@@ -36,6 +38,7 @@ export async function openBuilders(parts: BuildParts): Promise<Builders> {
     git: git.routes,
     deploy: (request, report, signal) => deploy(pipeline, request, report, signal),
     cache,
+    diskUse: disk,
     redeploy: (request, report, signal) => redeploy(pipeline, request, report, signal),
     rebake: (deployment, signal) => rebaking.rebake(deployment, signal),
     reconcile: (signal) => reconcile(push, signal),

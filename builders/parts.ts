@@ -12,4 +12,6 @@ export interface PipelineParts extends BuildParts {
   lock: AppLock;
   /** Bounds the builds that run at once. */
   queue: Queue;
+  /** Bytes that a project takes on disk. */
+  diskUse(project: string): Promise<number>;
 }

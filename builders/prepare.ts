@@ -82,7 +82,7 @@ async function deploying(
   make: (begun: Deployment, tell: Report, signal: AbortSignal) => Promise<Built & { template?: string | null }>,
 ): Promise<Deployment> {
   const { control, host, log, queue, settings } = parts;
-  await control.builds.requireRoom(app.project);
+  await control.builds.requireRoom(app.project, () => parts.diskUse(app.project));
   const begun = await control.deployments.begin({ app: app.name, branch, commit });
   const limit = { signal: new AbortController().signal, ms: settings.buildTimeoutMs };
   const made: { template?: string } = {};

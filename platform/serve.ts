@@ -185,6 +185,7 @@ export async function serve(config: Config, log: Log): Promise<Server> {
     redeploy: (request, report, signal) => builders.redeploy(request, report, signal),
     crons,
     buildCache: builders.cache,
+    diskUse: (project) => builders.diskUse(project),
     settingsSchema: settingsJsonSchema,
     logs: (app, { follow, query, limit }, signal) =>
       follow ? store.follow(app.id, query, limit, signal) : iterate(store.read(app.id, query, limit)),

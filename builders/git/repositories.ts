@@ -70,6 +70,20 @@ export class Repositories {
     await rm(this.path(app), { recursive: true, force: true });
   }
 
+  /** Bytes of an app's repository; 0 when there is none. */
+  async bytes(app: string): Promise<number> {
+    const entries = await readdir(this.path(app), { recursive: true, withFileTypes: true }).catch(() => []);
+    const files = entries.filter((entry) => entry.isFile());
+    // One that git replaces meanwhile counts nothing.
+    const sizes = files.map((file) =>
+      stat(join(file.parentPath, file.name)).then(
+        ({ size }) => size,
+        () => 0,
+      ),
+    );
+    return (await Promise.all(sizes)).reduce((sum, bytes) => sum + bytes, 0);
+  }
+
   /** The commit of each branch. */
   branches(app: string): Promise<Map<string, string>> {
     return readBranches(this.path(app));

@@ -1,5 +1,14 @@
 import type { Hono } from 'hono';
-import type { App, Control, CronRun, CronSpec, Deployment, Principal, Release } from '../control/contract.ts';
+import type {
+  App,
+  CachedInstall,
+  Control,
+  CronRun,
+  CronSpec,
+  Deployment,
+  Principal,
+  Release,
+} from '../control/contract.ts';
 import type { Finding, Host } from '../host/contract.ts';
 import type { Log } from '../log.ts';
 import type { LogLine, LogQuery } from '../logs/contract.ts';
@@ -32,18 +41,6 @@ export interface Crons {
    * @throws ThawError `not_found`; `conflict` when it runs already and must not overlap
    */
   run(app: string, cron: string, signal: AbortSignal): Promise<CronRun>;
-}
-
-/** An install step that was frozen, for later builds to begin after it. */
-export interface CachedInstall {
-  key: string;
-  project: string;
-  /** The app whose build made it; others of the project use it too. */
-  app: string;
-  sizeBytes: number;
-  /** ISO 8601. */
-  createdAt: string;
-  lastUsedAt: string;
 }
 
 /** The installs that builds begin from. */
@@ -111,6 +108,8 @@ export interface ApiParts {
   ): Promise<Deployed>;
   crons: Crons;
   buildCache: BuildCache;
+  /** Bytes that a project takes on disk. */
+  diskUse(project: string): Promise<number>;
   /** JSON schema of `thaw.toml`. */
   settingsSchema(): unknown;
   /** The log of an app, oldest line first; ends when `signal` fires. */

@@ -169,7 +169,11 @@ export const LimitsShape = z
   .openapi('ProjectLimits', { description: 'Null: no limit.' });
 
 export const UsageShape = z
-  .object({ apps: z.number().int(), buildSeconds: z.number().openapi({ description: 'Today, in UTC.' }) })
+  .object({
+    apps: z.number().int(),
+    buildSeconds: z.number().openapi({ description: 'Today, in UTC.' }),
+    diskMiB: z.number().int().openapi({ description: 'Of repositories, artifacts, templates and kept installs.' }),
+  })
   .openapi('ProjectUsage');
 
 export const CronRunShape = z

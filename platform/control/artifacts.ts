@@ -1,11 +1,10 @@
 import { createReadStream } from 'node:fs';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ThawError } from '../errors.ts';
 import type { Control } from './contract.ts';
 import type { Database } from './db/open.ts';
 import { deployments } from './db/schema.ts';
-
 import { writeDurably } from './durable-file.ts';
 import { isDeploymentId } from './names.ts';
 import { noSuchDeployment } from './old-deployment.ts';
@@ -43,6 +42,12 @@ export async function openArtifacts(directory: string, db: Database): Promise<Ar
     async remove(deployment) {
       await rm(pathOf(deployment), { force: true });
     },
+
+    size: (deployment) =>
+      stat(pathOf(deployment)).then(
+        ({ size }) => size,
+        () => 0,
+      ),
 
     async sweep() {
       const files = await readdir(directory);

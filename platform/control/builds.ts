@@ -7,6 +7,7 @@ import { projectRowOf } from './project-row.ts';
 import { quotaExceeded } from './quota.ts';
 
 const SECONDS_PER_MINUTE = 60;
+const BYTES_PER_MIB = 1024 ** 2;
 
 export function createBuilds({ db, clock }: ControlParts): Control['builds'] {
   return {
@@ -21,12 +22,14 @@ export function createBuilds({ db, clock }: ControlParts): Control['builds'] {
         });
     },
 
-    async requireRoom(project) {
+    async requireRoom(project, disk) {
       const { id, limits } = await projectRowOf(db, project);
-      if (limits.buildMinutes === null) return;
-      const seconds = await builtToday(db, id, clock());
-      if (seconds < limits.buildMinutes * SECONDS_PER_MINUTE) return;
-      throw quotaExceeded(project, 'buildMinutes', limits.buildMinutes);
+      const { buildMinutes, diskMiB } = limits;
+      if (buildMinutes !== null && (await builtToday(db, id, clock())) >= buildMinutes * SECONDS_PER_MINUTE) {
+        throw quotaExceeded(project, 'buildMinutes', buildMinutes);
+      }
+      if (diskMiB !== null && (await disk()) >= diskMiB * BYTES_PER_MIB)
+        throw quotaExceeded(project, 'diskMiB', diskMiB);
     },
   };
 }

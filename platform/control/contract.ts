@@ -18,6 +18,7 @@ export interface ProjectLimits {
   cpus: number | null;
   /** Minutes of building a day, in UTC. */
   buildMinutes: number | null;
+  /** Of repositories, artifacts, templates and kept installs. */
   diskMiB: number | null;
   /** Of all its host names together. */
   requestsPerSecond: number | null;
@@ -217,6 +218,18 @@ export interface Release {
 /** The branch whose release is the app itself; every other one is a preview. */
 export const PRODUCTION_BRANCH = 'main';
 
+/** An install step that was frozen, for later builds to begin after it. */
+export interface CachedInstall {
+  key: string;
+  project: string;
+  /** The app whose build made it; others of the project use it too. */
+  app: string;
+  sizeBytes: number;
+  /** ISO 8601. */
+  createdAt: string;
+  lastUsedAt: string;
+}
+
 /** One host name of the edge and the deployment in front of it. */
 export interface RouteEntry {
   /**
@@ -261,8 +274,11 @@ export interface Control extends AsyncDisposable {
   builds: {
     /** Notes that a build took so long. @throws ThawError `not_found` */
     record(project: string, seconds: number): Promise<void>;
-    /** @throws ThawError `quota_exceeded` when the project has used up its minutes of building today */
-    requireRoom(project: string): Promise<void>;
+    /**
+     * @param disk tells the bytes that the project takes; asked only when they are limited
+     * @throws ThawError `quota_exceeded` when the project has used up its minutes of building today, or its disk
+     */
+    requireRoom(project: string, disk: () => Promise<number>): Promise<void>;
   };
   keys: {
     /** Makes a key; the secret (`thw_...`) is returned this once. */
@@ -387,5 +403,7 @@ export interface Control extends AsyncDisposable {
     /** @throws ThawError `not_found` */
     get(deployment: string): AsyncIterable<Uint8Array>;
     remove(deployment: string): Promise<void>;
+    /** Bytes on disk; 0 for one that is not there. */
+    size(deployment: string): Promise<number>;
   };
 }

@@ -16,6 +16,7 @@ const NO_LIMITS: ProjectLimits = {
 const TOLD = {
   apps: { of: 'apps', name: 'apps' },
   buildMinutes: { of: 'minutes of building a day', name: 'build-minutes' },
+  diskMiB: { of: 'MiB on disk', name: 'disk' },
 } as const satisfies Partial<Record<keyof ProjectLimits, { of: string; name: LimitName }>>;
 
 /** The limits of a project, of those that were set for it. */

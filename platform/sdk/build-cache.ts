@@ -1,16 +1,7 @@
+import type { CachedInstall } from '../control/contract.ts';
 import type { CallOptions, Transport } from './transport.ts';
 
-/** An install step that was frozen, for later builds to begin after it. */
-export interface CachedInstall {
-  key: string;
-  project: string;
-  /** The app whose build made it; others of the project use it too. */
-  app: string;
-  sizeBytes: number;
-  /** ISO 8601. */
-  createdAt: string;
-  lastUsedAt: string;
-}
+export type { CachedInstall } from '../control/contract.ts';
 
 /** The frozen installs that builds begin from. */
 export class BuildCache {

@@ -1,7 +1,13 @@
-import type { Project, ProjectLimits, ProjectUsage } from '../control/contract.ts';
+import type { ProjectUsage as Counted, Project, ProjectLimits } from '../control/contract.ts';
 import type { CallOptions, Transport } from './transport.ts';
 
-export type { Project, ProjectLimits, ProjectUsage } from '../control/contract.ts';
+export type { Project, ProjectLimits } from '../control/contract.ts';
+
+/** What a project has used. */
+export interface ProjectUsage extends Counted {
+  /** Of repositories, artifacts, templates and kept installs. */
+  diskMiB: number;
+}
 
 /** Projects: the tenant boundary. */
 export class Projects {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import type { CachedInstall } from '../../platform/api/parts.ts';
-import type { CronSpec } from '../../platform/control/contract.ts';
+import type { CachedInstall, CronSpec } from '../../platform/control/contract.ts';
 import { ThawError } from '../../platform/errors.ts';
 import { type ApiFixture, startApi } from '../fixtures/api.ts';
 
@@ -83,7 +82,7 @@ describe('running apps', () => {
   test('limits are set by admins, seen by the project, and told when they are reached', async () => {
     const before = await api.call('GET', '/v1/projects/theirs/limits', { key: await api.key('theirs', ['read']) });
     assert.equal(before.json.limits.apps, null);
-    assert.deepEqual(before.json.usage, { apps: 0, buildSeconds: 0 });
+    assert.deepEqual(before.json.usage, { apps: 0, buildSeconds: 0, diskMiB: 3 });
     const set = await api.call('PATCH', '/v1/projects/theirs/limits', { json: { apps: 1, requestsPerSecond: 0.5 } });
     assert.equal(set.status, 200);
     assert.deepEqual([set.json.limits.apps, set.json.limits.requestsPerSecond, set.json.limits.cpus], [1, 0.5, null]);

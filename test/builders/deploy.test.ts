@@ -41,6 +41,18 @@ describe('an upload', { concurrency: false }, () => {
     assert.deepEqual([stand.host.machines.size, stand.host.frozen.size], [0, templates]);
   });
 
+  test('counts on its project, whose disk may be limited', async () => {
+    await upload('measured', HELLO).done;
+    const used = await stand.builders.diskUse('default');
+    assert.ok(used > 0, `${used} bytes`);
+    assert.equal(await stand.builders.diskUse('nobody'), 0);
+    await stand.control.projects.setLimits('default', { diskMiB: used / 1024 ** 2 });
+    await assert.rejects(upload('measured', HELLO).done, { code: 'quota_exceeded', limit: 'disk' });
+    await stand.control.projects.setLimits('default', { diskMiB: null });
+    await upload('measured', HELLO).done;
+    assert.ok((await stand.builders.diskUse('default')) > used);
+  });
+
   test('needs the scope for it', async () => {
     await assert.rejects(upload('forbidden', HELLO, undefined, { ...ADMIN, scopes: ['read'] }).done, {
       code: 'forbidden',

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { Principal } from '../../platform/control/contract.ts';
 import { onBothDatabases } from '../fixtures/control.ts';
 
+const unasked = () => Promise.reject(new Error('disk was asked for, and is not limited'));
 const NONE = {
   apps: null,
   instances: null,
@@ -62,21 +63,35 @@ onBothDatabases('limits of projects', (at) => {
     await at.control.apps.create(fresh('app'), await project());
   });
 
+  test('disk is asked for and compared where it is limited', async () => {
+    const name = await project();
+    const MiB = 1024 ** 2;
+    await at.control.projects.setLimits(name, { diskMiB: 10 });
+    await at.control.builds.requireRoom(name, async () => 10 * MiB - 1);
+    await assert.rejects(
+      at.control.builds.requireRoom(name, async () => 10 * MiB),
+      { code: 'quota_exceeded', limit: 'disk', message: `Project ${name} is at its limit of 10 MiB on disk.` },
+    );
+  });
+
   test('time of building adds up within a day, also from builds that end at once', async () => {
     const name = await project();
     const before = at.now;
     await at.control.projects.setLimits(name, { buildMinutes: 1 });
     await Promise.all(Array.from({ length: 10 }, () => at.control.builds.record(name, 5.5)));
     assert.equal((await at.control.projects.usage(name)).buildSeconds, 55);
-    await at.control.builds.requireRoom(name);
+    await at.control.builds.requireRoom(name, unasked);
     await at.control.builds.record(name, 5);
-    await assert.rejects(at.control.builds.requireRoom(name), { code: 'quota_exceeded', limit: 'build-minutes' });
+    await assert.rejects(at.control.builds.requireRoom(name, unasked), {
+      code: 'quota_exceeded',
+      limit: 'build-minutes',
+    });
     at.now = new Date('2026-01-03T00:00:00.000Z');
     assert.equal((await at.control.projects.usage(name)).buildSeconds, 0);
-    await at.control.builds.requireRoom(name);
+    await at.control.builds.requireRoom(name, unasked);
     at.now = before;
     await at.control.projects.setLimits(name, { buildMinutes: null });
-    await at.control.builds.requireRoom(name);
+    await at.control.builds.requireRoom(name, unasked);
     await assert.rejects(at.control.builds.record('nowhere', 1), { code: 'not_found' });
   });
 

@@ -8,8 +8,8 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { serve } from '@hono/node-server';
 import { createApi } from '../../platform/api/create.ts';
-import type { ApiParts, CachedInstall, Instance, LogOptions } from '../../platform/api/parts.ts';
-import type { Control, CronSpec } from '../../platform/control/contract.ts';
+import type { ApiParts, Instance, LogOptions } from '../../platform/api/parts.ts';
+import type { CachedInstall, Control, CronSpec } from '../../platform/control/contract.ts';
 import { openControl } from '../../platform/control/open.ts';
 import { ThawError } from '../../platform/errors.ts';
 import { silentLog } from '../../platform/log.ts';
@@ -147,6 +147,7 @@ export async function startServer(): Promise<TestServer> {
       list: async () => cached,
       clear: async (_project, app) => cached.splice(0).filter((entry) => app === undefined || entry.app === app).length,
     },
+    diskUse: async () => 5 * 1024 ** 2,
     settingsSchema: () => ({ type: 'object' }),
     logs,
     instances: () => instances,

@@ -71,7 +71,8 @@ function limit(assignment: string): [string, number | null] {
   });
 }
 
-function used(key: (typeof LIMITS)[number], { apps, buildSeconds }: ProjectUsage): string {
+function used(key: (typeof LIMITS)[number], { apps, buildSeconds, diskMiB }: ProjectUsage): string {
   if (key === 'apps') return String(apps);
+  if (key === 'diskMiB') return String(diskMiB);
   return key === 'buildMinutes' ? `${(buildSeconds / 60).toFixed(1)} today` : '-';
 }
