@@ -33,7 +33,11 @@ export class BuildingVm implements AsyncDisposable {
   /** A VM in which the build program waits for a tree. */
   static async open(parts: PipelineParts, work: Work): Promise<BuildingVm> {
     const { labels, signal } = work;
-    const vm = await parts.prepared.thaw(await builder(), { labels, egress: egressOf(parts) }, signal);
+    const vm = await parts.prepared.thaw(
+      await builder(parts.settings.buildDiskBytes),
+      { labels, egress: egressOf(parts) },
+      signal,
+    );
     return new BuildingVm(parts, work, vm, vm.template);
   }
 

@@ -23,6 +23,8 @@ export interface BuildSettings {
   pipIndex: string;
   /** `GOPROXY` and the like: where Go modules come from, and who vouches for them. */
   go: Record<string, string>;
+  /** Most bytes that a build can write to its disk; 0 = as many as the builder image has room for. */
+  buildDiskBytes: number;
   /** Bytes of cached installs that are kept on disk. */
   buildCacheBytes: number;
   /** Host names that builds may reach: the package registries. */

@@ -44,7 +44,7 @@ export async function openBuilders(parts: BuildParts): Promise<Builders> {
     reconcile: (signal) => reconcile(push, signal),
     async warm(signal = new AbortController().signal) {
       const { accelerator } = await parts.host.facts();
-      for (const preparation of [await builder(), await runner(accelerator)])
+      for (const preparation of [await builder(parts.settings.buildDiskBytes), await runner(accelerator)])
         await prepared.template(preparation, signal);
     },
     forget: (app) => repositories.remove(app),

@@ -3,6 +3,7 @@ import { ThawError } from '../platform/errors.ts';
 import type { Host, RuntimeName, Shape, Template, ThawRequest } from '../platform/host/contract.ts';
 import type { Log } from '../platform/log.ts';
 import { ask } from './ask.ts';
+import { boundFreeDisk } from './free-disk.ts';
 import { APP, PROGRAMS } from './guest-places.ts';
 import { type ScopedVm, thawScoped } from './scoped-vm.ts';
 import { type PackedFile, packFiles } from './tar.ts';
@@ -18,6 +19,8 @@ export interface Preparation {
   process: { argv: string[]; env: Record<string, string> };
   /** Where it listens when it is ready. */
   port: number;
+  /** Most bytes that can then be written to its disk; absent = as many as the image has room for. */
+  freeDiskBytes?: number;
   /** `GET /` on this port, so many times, before the VM is frozen. */
   rehearsal?: { port: number; requests: number };
 }
@@ -84,7 +87,7 @@ export class PreparedTemplates {
 
   /** Goes on when the one who asked first has gone: others wait for it, and the next push needs it. */
   async #make(preparation: Preparation, runtime: Template, key: string): Promise<Template> {
-    const { name, files, process: program, port, rehearsal } = preparation;
+    const { name, files, process: program, port, freeDiskBytes, rehearsal } = preparation;
     const started = performance.now();
     const signal = AbortSignal.timeout(START_LIMIT_MS);
     const host = this.#host;
@@ -104,6 +107,7 @@ export class PreparedTemplates {
     for (let count = 0; count < (rehearsal?.requests ?? 0); count++) {
       await ask({ host: vm.address, port: rehearsal?.port ?? port, signal });
     }
+    if (freeDiskBytes !== undefined) await boundFreeDisk(host, vm.id, freeDiskBytes, signal);
     const template = await host.freeze(vm.id, { labels, shared: true }, signal);
     this.#log.info(
       { program: name, template: template.id, ms: Math.round(performance.now() - started) },
@@ -113,8 +117,9 @@ export class PreparedTemplates {
   }
 }
 
-function keyOf({ files, process: program, port, rehearsal }: Preparation, runtime: Template): string {
-  const hash = createHash('sha256').update(JSON.stringify([runtime.id, program, port, rehearsal]));
+function keyOf(preparation: Preparation, runtime: Template): string {
+  const { files, process: program, port, freeDiskBytes, rehearsal } = preparation;
+  const hash = createHash('sha256').update(JSON.stringify([runtime.id, program, port, freeDiskBytes, rehearsal]));
   for (const { path, content } of files) hash.update(path).update(content);
   return hash.digest('hex').slice(0, 16);
 }

@@ -27,6 +27,7 @@ export async function buildSettings(config: Config): Promise<BuildSettings> {
     maxConcurrentBuilds: CONCURRENT_BUILDS,
     caBundle: await certificates(config.buildCa),
     buildCacheBytes: config.buildCacheBytes,
+    buildDiskBytes: config.buildDiskBytes,
     pipIndex: pip.href,
     go,
     npmrc: [`registry=${npm.href}`, ...(config.buildNpmrc?.split('\n') ?? [])].join('\n'),

@@ -72,6 +72,8 @@ const schema = z.object({
   THAW_KEEP_DAYS: count(1, 3650).default(30),
   /** Disk for installs that later builds go on from. */
   THAW_BUILD_CACHE_MB: count(0, 1_048_576).default(4096),
+  /** Disk that one build may fill. */
+  THAW_BUILD_DISK_MB: count(64, 7168).default(4096),
   /** Certificates that builds trust; default: the host's own bundle. */
   THAW_BUILD_CA: z.string().optional(),
   /** npm configuration lines that builds get besides the registry's address, e.g. a token. */
@@ -126,6 +128,7 @@ export interface Config {
   keepDeployments: number;
   keepDays: number;
   buildCacheBytes: number;
+  buildDiskBytes: number;
   buildCa: string | undefined;
   buildNpmrc: string | undefined;
   buildPipIndex: string | undefined;
@@ -187,6 +190,7 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     keepDeployments: value.THAW_KEEP_DEPLOYMENTS,
     keepDays: value.THAW_KEEP_DAYS,
     buildCacheBytes: value.THAW_BUILD_CACHE_MB * 1024 * 1024,
+    buildDiskBytes: value.THAW_BUILD_DISK_MB * 1024 * 1024,
     buildCa: value.THAW_BUILD_CA,
     buildNpmrc: value.THAW_BUILD_NPMRC,
     buildPipIndex: value.THAW_BUILD_PIP_INDEX,

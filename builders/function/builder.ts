@@ -11,8 +11,12 @@ const PROGRAM = 'build.mjs';
 /** As it lies in the builder image. */
 const ESBUILD = '/usr/local/lib/node_modules/esbuild/lib/main.js';
 
-/** A VM in which the program that builds functions waits for a tree. */
-export async function builder(): Promise<Preparation> {
+/**
+ * A VM in which the program that builds waits for a tree.
+ *
+ * @param diskBytes most that a build can write; 0 = as much as the image has room for
+ */
+export async function builder(diskBytes: number): Promise<Preparation> {
   return {
     name: 'builder',
     runtime: 'builder',
@@ -20,5 +24,6 @@ export async function builder(): Promise<Preparation> {
     files: [{ path: PROGRAM, content: await guestProgram('build') }],
     process: { argv: ['node', `${PROGRAMS}/${PROGRAM}`, String(BUILD_PORT), ESBUILD], env: {} },
     port: BUILD_PORT,
+    ...(diskBytes === 0 ? {} : { freeDiskBytes: diskBytes }),
   };
 }

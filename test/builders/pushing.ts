@@ -12,6 +12,7 @@ import { openBuilders } from '../../builders/open.ts';
 import type { Control } from '../../platform/control/contract.ts';
 import { openControl } from '../../platform/control/open.ts';
 import { createLog, silentLog } from '../../platform/log.ts';
+import { putEmptyDatabase } from '../fixtures/empty-database.ts';
 import { ProcessHost } from './process-host.ts';
 
 /** A real control plane, git room and HTTP server on loopback. */
@@ -30,6 +31,7 @@ export interface Stand extends AsyncDisposable {
 
 export async function openStand(settings: Partial<BuildSettings> = {}): Promise<Stand> {
   const data = await mkdtemp(join(tmpdir(), 'thaw-builders-'));
+  await putEmptyDatabase(data);
   const host = new ProcessHost();
   let running = await start(data, host, settings);
   return {
@@ -76,6 +78,7 @@ async function start(data: string, host: ProcessHost, settings: Partial<BuildSet
         buildTimeoutMs: 60_000,
         startTimeoutMs: 30_000,
         buildCacheBytes: 1024 ** 3,
+        buildDiskBytes: 0,
         pipIndex: '',
         go: {},
         maxConcurrentBuilds: 1,

@@ -15,6 +15,7 @@ import { ThawError } from '../../platform/errors.ts';
 import { silentLog } from '../../platform/log.ts';
 import type { LogLine } from '../../platform/logs/contract.ts';
 import { RUN, temporaryDirectory } from '../fixtures/control.ts';
+import { putEmptyDatabase } from '../fixtures/empty-database.ts';
 
 /** The real API on a real control plane; what would need VMs is played by the test. */
 export interface TestServer extends AsyncDisposable {
@@ -45,6 +46,7 @@ export async function startServer(): Promise<TestServer> {
   await using stack = new AsyncDisposableStack();
   const root = stack.use(await temporaryDirectory()).path;
   const dataDir = join(root, 'data');
+  await putEmptyDatabase(dataDir);
   const control = stack.use(await openControl({ databaseUrl: undefined, dataDir, log: silentLog() }));
   const closing = new AbortController();
   const log: TestServer['log'] = new EventEmitter();
