@@ -109,6 +109,8 @@ export interface Builders extends AsyncDisposable {
    * Seconds on first use, nothing later.
    */
   warm(signal?: AbortSignal): Promise<void>;
+  /** Breaks off the builds of an app that is about to be removed, and resolves when nothing of them is left. */
+  breakOff(app: App): Promise<void>;
   /** Removes the git repository of an app that is gone, by the app's id. */
   forget(app: string): Promise<void>;
 }

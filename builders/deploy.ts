@@ -24,8 +24,8 @@ export async function deploy(
     throw new ThawError('forbidden', 'This key may not deploy.', { hint: 'Use a key with the scope `deploy`.' });
   }
   const app = await control.apps.ensure(request.app, principal);
-  using _turn = await lock.acquire(app.id, () => report(ANOTHER_IS_RUNNING), signal);
-  const deployment = await prepare(parts, { app, branch, commit, source: () => source }, report, signal);
+  using turn = await lock.acquire(app.id, () => report(ANOTHER_IS_RUNNING), signal);
+  const deployment = await prepare(parts, { app, branch, commit, source: () => source }, report, turn.signal);
   const release = await releaseOf(parts, deployment, 'deploy');
   return { app: await control.apps.get(app.name, null), deployment, release, url: url(app.name, branch) };
 }

@@ -1,4 +1,6 @@
 import { join } from 'node:path';
+import { ThawError } from '../platform/errors.ts';
+import { Turns } from '../platform/turns.ts';
 import { AppLock } from './app-lock.ts';
 import { BuildCache } from './build-cache.ts';
 import type { Builders, BuildParts } from './contract.ts';
@@ -12,7 +14,6 @@ import { Repositories } from './git/repositories.ts';
 import { GitRoutes } from './git/routes.ts';
 import { guestProgram } from './guest-program.ts';
 import { PreparedTemplates } from './prepared.ts';
-import { Queue } from './queue.ts';
 import { Rebaking } from './rebake.ts';
 import { redeploy } from './redeploy.ts';
 
@@ -25,14 +26,14 @@ export async function openBuilders(parts: BuildParts): Promise<Builders> {
   await Promise.all([guestProgram('build'), guestProgram('shim')]);
   const repositories = await Repositories.open(parts.repos);
   const prepared = new PreparedTemplates(parts.host, parts.log);
-  const queue = new Queue(parts.settings.maxConcurrentBuilds);
+  const queue = new Turns(parts.settings.maxConcurrentBuilds);
   const cache = new BuildCache(parts.host, parts.log, parts.settings.buildCacheBytes);
   const disk = (project: string) => diskUse({ ...parts, cache, repositories }, project);
   const pipeline = { ...parts, prepared, queue, cache, lock: new AppLock(), diskUse: disk };
   const push = { ...pipeline, repositories };
   const listener = opened.use(await HookListener.open(join(parts.repos, 'hook.sock'), parts.log));
   const git = opened.use(new GitRoutes(push, listener));
-  const rebaking = opened.use(new Rebaking(pipeline, new Queue(REBAKES)));
+  const rebaking = opened.use(new Rebaking(pipeline, new Turns(REBAKES)));
   const closing = opened.move();
   return {
     git: git.routes,
@@ -47,6 +48,8 @@ export async function openBuilders(parts: BuildParts): Promise<Builders> {
       for (const preparation of [await builder(parts.settings.buildDiskBytes), await runner(accelerator)])
         await prepared.template(preparation, signal);
     },
+    breakOff: ({ id, name }) =>
+      pipeline.lock.end(id, new ThawError('gone', `The app ${name} was removed while this was being built.`)),
     forget: (app) => repositories.remove(app),
     [Symbol.asyncDispose]: () => closing.disposeAsync(),
   };

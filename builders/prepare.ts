@@ -92,7 +92,7 @@ async function deploying(
   const mask = masker(Object.values(await control.deployments.environment(begun.id)));
   const tell = masked(report, mask);
   try {
-    using _place = await queue.enter((ahead) => report(waiting(ahead)), signal);
+    using _place = await queue.enter(signal, (ahead) => report(waiting(ahead)));
     limit.signal = AbortSignal.timeout(limit.ms);
     const both = signal ? AbortSignal.any([signal, limit.signal]) : limit.signal;
     const started = performance.now();
@@ -108,7 +108,7 @@ async function deploying(
     const outcome = shown(outcomeOf(error, limit, signal), mask);
     result = outcome.code;
     log.info({ app: app.name, deployment: begun.id, code: outcome.code, err: outcome.cause }, 'deployment failed');
-    await control.deployments.fail(begun.id, outcome.message);
+    await control.deployments.fail(begun.id, outcome.message).catch(unlessGone);
     await control.artifacts.remove(begun.id);
     if (made.template !== undefined) await host.removeTemplate(made.template);
     throw outcome;
@@ -121,6 +121,11 @@ async function deploying(
         .catch((err: unknown) => log.warn({ err }, 'a build was not counted'));
     }
   }
+}
+
+/** A deployment whose app was removed meanwhile is gone, and needs no reason any more. */
+function unlessGone(error: unknown): void {
+  if (!(error instanceof ThawError) || error.code !== 'not_found') throw error;
 }
 
 /** An error as its reader may see it. */

@@ -1,18 +1,18 @@
 import { isAbort, ThawError } from '../platform/errors.ts';
+import type { Turns } from '../platform/turns.ts';
 import { bake } from './bake.ts';
 import type { PipelineParts } from './parts.ts';
 import { bakeRequest, isReady } from './prepare.ts';
-import type { Queue } from './queue.ts';
 
 /** Bakes deployments again whose template no longer fits this host. */
 export class Rebaking {
   readonly #parts: PipelineParts;
-  readonly #queue: Queue;
+  readonly #queue: Turns;
   readonly #running = new Map<string, Promise<string>>();
   readonly #end = new AbortController();
 
   /** @param queue bounds how many bakes run at once; not the builds' own, because a request waits for this */
-  constructor(parts: PipelineParts, queue: Queue) {
+  constructor(parts: PipelineParts, queue: Turns) {
     this.#parts = parts;
     this.#queue = queue;
   }
@@ -48,7 +48,7 @@ export class Rebaking {
   async #bake(id: string): Promise<string> {
     const { control, host, log, settings } = this.#parts;
     const signal = AbortSignal.any([this.#end.signal, AbortSignal.timeout(settings.buildTimeoutMs)]);
-    using _place = await this.#queue.enter(undefined, signal);
+    using _place = await this.#queue.enter(signal);
     const deployment = await control.deployments.get(id);
     const { template: old } = deployment;
     if (!isReady(deployment)) {

@@ -17,7 +17,7 @@ export async function redeploy(
   signal?: AbortSignal,
 ): Promise<Deployed> {
   const { control, lock, url } = parts;
-  using _turn = await lock.acquire(app.id, () => report(ANOTHER_IS_RUNNING), signal);
+  using turn = await lock.acquire(app.id, () => report(ANOTHER_IS_RUNNING), signal);
   const current = await control.releases.current(app.name, branch);
   const from = current && (await control.deployments.get(current.deployment));
   if (from === undefined || !isReady(from)) {
@@ -25,7 +25,7 @@ export async function redeploy(
       hint: 'What was set is there for its first push.',
     });
   }
-  const deployment = await prepareAgain(parts, { app, from, branch }, report, signal);
+  const deployment = await prepareAgain(parts, { app, from, branch }, report, turn.signal);
   const release = await releaseOf(parts, deployment, 'environment');
   return { app, deployment, release, url: url(app.name, branch) };
 }

@@ -192,6 +192,7 @@ export async function serve(config: Config, log: Log): Promise<Server> {
     metrics: { exposition: () => metrics.exposition(), openTo: config.metrics },
     instances: () => instances.describe(edge.instances()),
     findings: () => examine(config, log, 'without ports'),
+    breakOff: (app) => builders.breakOff(app),
     forget: async (app) => {
       await changed();
       await builders.forget(app.id);

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { normalize, sep } from 'node:path';
 import { type App, type Deployment, PRODUCTION_BRANCH } from '../../platform/control/contract.ts';
 import { ThawError, toThawError } from '../../platform/errors.ts';
+import type { AppTurn } from '../app-lock.ts';
 import type { Report } from '../contract.ts';
 import { ANOTHER_IS_RUNNING, releaseOf } from '../deploy.ts';
 import type { PipelineParts } from '../parts.ts';
@@ -34,7 +35,7 @@ export class Push {
   readonly #parts: PushParts;
   readonly #app: App;
   readonly #ready: Deployment[] = [];
-  #turn: Disposable | undefined;
+  #turn: AppTurn | undefined;
   #hook: Promise<unknown> = Promise.resolve();
 
   constructor(parts: PushParts, app: App) {
@@ -53,7 +54,7 @@ export class Push {
       for (const { branch, commit } of updates) {
         if (commit === NO_OBJECT) continue;
         if (updates.length > 1) report(`${branch}:`);
-        await this.#prepare(branch, commit, objects, report, signal);
+        await this.#prepare(branch, commit, objects, report, this.#turn.signal);
       }
     });
   }

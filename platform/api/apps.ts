@@ -74,8 +74,9 @@ export function appRoutes(parts: ApiParts): Api {
     });
 }
 
-/** The database first: what is left over of an app that is gone from there, the next start clears away. */
-async function removeApp({ control, host, log, forget }: ApiParts, app: App): Promise<void> {
+/** Builds end first, then the database: what is left over of an app that is gone from there, the next start clears away. */
+async function removeApp({ control, host, log, breakOff, forget }: ApiParts, app: App): Promise<void> {
+  await breakOff?.(app);
   const { templates } = await control.apps.remove(app.name, app.project);
   const outcomes = await Promise.allSettled([
     forget?.(app),

@@ -118,6 +118,8 @@ export interface ApiParts {
   instances(): Instance[];
   /** The examination of this machine. */
   findings(signal: AbortSignal): Promise<Finding[]>;
+  /** Breaks off what is being built for an app that is about to be removed. */
+  breakOff?(app: App): Promise<void>;
   /** Lets go of what other rooms keep of an app that was just removed: repository, logs, instances. */
   forget?(app: App): Promise<void>;
   /** What is measured, for Prometheus. */

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { ThawError, toThawError } from '../errors.ts';
+import { Turns } from '../turns.ts';
 import { Broadcast } from './broadcast.ts';
 import { unlessCancelled } from './cancelled.ts';
 import type {
@@ -27,7 +28,6 @@ import type { TemplateCatalogue } from './templates/chain.ts';
 import { TEMPLATE_FILES } from './templates/manifest.ts';
 import { type RuntimeTemplateParts, runtimeTemplate } from './templates/runtime.ts';
 import { describeTemplate, type TemplateStore } from './templates/store.ts';
-import { Turns } from './turns.ts';
 import { placeClone } from './vms/clone.ts';
 import { freezeInto } from './vms/freeze.ts';
 import type { RunningVm } from './vms/running.ts';

@@ -78,6 +78,29 @@ describe('an upload', { concurrency: false }, () => {
     assert.equal((await stand.control.deployments.list('waiting')).length, 1);
   });
 
+  test('is broken off when its app is removed, and so is the one that waits behind it', async () => {
+    const held = Promise.withResolvers<void>();
+    stand.host.gate = held.promise;
+    const templates = stand.host.frozen.size;
+    const first = upload('removed', HELLO);
+    await until(() => stand.host.holding);
+    const second = upload('removed', HELLO);
+    await until(() => second.lines.length > 0);
+    const app = await stand.control.apps.get('removed', null);
+    const ends = [first, second].map(({ done }) =>
+      assert.rejects(done, { code: 'gone', message: /The app removed was removed while this was being built/ }),
+    );
+    const over = stand.builders.breakOff(app);
+    held.resolve();
+    await over;
+    await Promise.all(ends);
+    assert.deepEqual([stand.host.machines.size, stand.host.frozen.size], [0, templates]);
+    await stand.control.apps.remove('removed', null);
+    await stand.builders.forget(app.id);
+    stand.host.gate = Promise.resolve();
+    assert.equal((await upload('removed', HELLO).done).release.number, 1);
+  });
+
   test('that takes too long is ended', async () => {
     await using quick = await openStand({ buildTimeoutMs: 2000 });
     quick.host.gate = new Promise(() => {});

@@ -3,7 +3,6 @@ import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import { BuildOutput } from '../../builders/build-output.ts';
 import { LineSplitter, plainLine } from '../../builders/plain-text.ts';
-import { Queue } from '../../builders/queue.ts';
 import { limited, packFiles } from '../../builders/tar.ts';
 
 test('foreign text loses everything that could deceive a terminal', () => {
@@ -22,28 +21,6 @@ test('lines are put together across chunks, and an endless one stays bounded', (
   splitter.end();
   assert.equal(lines[0], 'é1');
   assert.ok((lines[1]?.length ?? 0) <= 4000);
-});
-
-test('a queue lets in as many as it has places, in order, and forgets who gives up', async () => {
-  const queue = new Queue(1);
-  const first = await queue.enter();
-  const order: string[] = [];
-  const gone = new AbortController();
-  const waits: number[] = [];
-  const second = queue.enter((ahead) => waits.push(ahead), gone.signal);
-  const third = queue
-    .enter((ahead) => waits.push(ahead))
-    .then((place) => {
-      order.push('third');
-      return place;
-    });
-  gone.abort();
-  await assert.rejects(second, { code: 'cancelled' });
-  assert.deepEqual([waits, order], [[1, 2], []]);
-  first[Symbol.dispose]();
-  first[Symbol.dispose]();
-  (await third)[Symbol.dispose]();
-  assert.ok(queue.idle);
 });
 
 test('a packed file is what tar unpacks', async () => {

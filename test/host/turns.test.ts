@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { Turns } from '../../platform/host/turns.ts';
+import { Turns } from '../../platform/turns.ts';
 
 it('lets in so many at once, in the order in which they came', async () => {
   const turns = new Turns(2);
@@ -37,4 +37,21 @@ it('passes on the turn of one who gave up waiting', async () => {
   holder[Symbol.dispose]();
   using _turn = await patient;
   await assert.rejects(turns.enter(AbortSignal.abort()), { code: 'cancelled' });
+});
+
+it('who has to wait is told how many are before it, and it is idle when the last has left', async () => {
+  const turns = new Turns(1);
+  const waits: number[] = [];
+  const first = await turns.enter(undefined, (ahead) => waits.push(ahead));
+  const gone = new AbortController();
+  const second = turns.enter(gone.signal, (ahead) => waits.push(ahead));
+  const third = turns.enter(undefined, (ahead) => waits.push(ahead));
+  gone.abort();
+  await assert.rejects(second, { code: 'cancelled' });
+  assert.deepEqual(waits, [1, 2]);
+  first[Symbol.dispose]();
+  first[Symbol.dispose]();
+  assert.ok(!turns.idle);
+  (await third)[Symbol.dispose]();
+  assert.ok(turns.idle);
 });

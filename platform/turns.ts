@@ -1,4 +1,4 @@
-import { cancelled } from './cancelled.ts';
+import { ThawError } from './errors.ts';
 
 /**
  * Lets a bounded number of pieces of work run at once, first come, first served.
@@ -6,23 +6,34 @@ import { cancelled } from './cancelled.ts';
  * when it is done one after the other than when all of it is begun at once.
  */
 export class Turns {
-  #free: number;
+  readonly #places: number;
+  #running = 0;
   readonly #waiting: (() => void)[] = [];
 
   /** @param places how many may run at once */
   constructor(places: number) {
-    this.#free = places;
+    this.#places = places;
+  }
+
+  /** True when nothing runs and nothing waits. */
+  get idle(): boolean {
+    return this.#running === 0 && this.#waiting.length === 0;
   }
 
   /**
    * Waits for a turn; disposing what comes back passes it on.
    *
-   * @throws ThawError `cancelled` when `signal` fires first
+   * @param onWait told once, when there is no turn yet, how many are running or waiting before this one
+   * @throws ThawError `cancelled`, or the signal's own reason if it is one, when `signal` fires first
    */
-  async enter(signal?: AbortSignal): Promise<Disposable> {
+  async enter(signal?: AbortSignal, onWait?: (ahead: number) => void): Promise<Disposable> {
     if (signal?.aborted) throw cancelled(signal);
-    if (this.#free > 0) this.#free -= 1;
-    else await this.#wait(signal);
+    if (this.#running < this.#places) {
+      this.#running += 1;
+    } else {
+      onWait?.(this.#running + this.#waiting.length);
+      await this.#wait(signal);
+    }
     let left = false;
     return {
       [Symbol.dispose]: () => {
@@ -52,6 +63,11 @@ export class Turns {
   #leave(): void {
     const next = this.#waiting.shift();
     if (next) next();
-    else this.#free += 1;
+    else this.#running -= 1;
   }
+}
+
+function cancelled({ reason }: AbortSignal): ThawError {
+  if (reason instanceof ThawError) return reason;
+  return new ThawError('cancelled', 'The operation was cancelled while it waited.', { cause: reason });
 }
