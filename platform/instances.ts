@@ -44,7 +44,7 @@ export class Instances {
       this.#parts.log.info({ deployment: known.deployment, why: error.message }, 'baking a template again');
       return this.#clone(known, await this.#rebake(known.deployment, signal), signal);
     });
-    void this.#collect(vm);
+    void this.#collect(vm, 0);
     return { id: vm.id, address: vm.address, port: known.port, phases: vm.phases };
   }
 
@@ -151,12 +151,19 @@ export class Instances {
     return this.#parts.host.thaw(request, signal);
   }
 
-  async #collect({ id, labels }: Vm): Promise<void> {
+  /** @param after number of the last line taken; absent: as this server or an earlier one left it */
+  async #collect({ id, labels }: Vm, after = this.#taken.get(id)): Promise<void> {
     const { app, deployment } = labels;
     if (app === undefined || deployment === undefined) return;
-    const appId = await this.#parts.appId(app).catch(() => undefined);
-    if (appId === undefined || !this.#parts.host.get(id)) return;
-    this.#parts.collector.begin({ id, app: appId, deployment }, this.#taken.get(id));
-    this.#taken.delete(id);
+    const { appId, collector, host, log } = this.#parts;
+    try {
+      const vm = { id, app: (await appId(app)) ?? '', deployment };
+      const taken = after ?? (await collector.taken(vm));
+      if (vm.app !== '' && host.get(id) !== undefined) collector.begin(vm, taken);
+    } catch (err) {
+      log.warn({ vm: id, app, err }, 'the log of an instance is not collected');
+    } finally {
+      this.#taken.delete(id);
+    }
   }
 }

@@ -114,6 +114,7 @@ export async function serve(config: Config, log: Log): Promise<Server> {
         log: log.child({ room: 'edge' }),
         domain: config.domain,
         now: () => performance.now(),
+        atClose: 'sleep',
       },
       config.edge,
     ),

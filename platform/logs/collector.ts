@@ -38,6 +38,12 @@ export class LogCollector implements AsyncDisposable {
     this.#log = log;
   }
 
+  /** Number of the last line that was taken of an instance, by this server or an earlier one; 0 for none. */
+  async taken({ id, app }: Pick<CollectedVm, 'id' | 'app'>): Promise<number> {
+    const newest = await this.#store.read(app, { instance: id, written: true }, 1);
+    return newest[0]?.seq ?? 0;
+  }
+
   /** Begins to collect, in a moment. @param after number of the last line that was taken already */
   begin(vm: CollectedVm, after = 0): void {
     const stop = new AbortController();
@@ -88,8 +94,9 @@ export class LogCollector implements AsyncDisposable {
     const flush = async () => {
       clearTimeout(timer);
       timer = undefined;
-      const lines = group.map(({ time, stream, line }) => ({
+      const lines = group.map(({ seq, time, stream, line }) => ({
         time,
+        seq,
         instance: vm.id,
         deployment: vm.deployment,
         stream,

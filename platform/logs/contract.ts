@@ -42,6 +42,8 @@ export interface LogLine {
   level: LogLevel;
   /** Where it is known. */
   requestId?: string;
+  /** Of what code wrote: grows by one a line within its instance; a gap tells how many were lost. */
+  seq?: number;
   line: string;
   /** Set for the stream `request`. */
   request?: RequestRecord;
@@ -58,6 +60,8 @@ export interface LogQuery {
   /** Holds this text, whatever its case. */
   text?: string | undefined;
   stream?: LogStream | undefined;
+  /** Written by code: every stream but that of requests. */
+  written?: boolean | undefined;
   deployment?: string | undefined;
   instance?: string | undefined;
   requestId?: string | undefined;

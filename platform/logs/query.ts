@@ -12,7 +12,7 @@ const TIME = '{"time":"';
 const TIME_LENGTH = '2026-01-02T03:04:05.678Z'.length;
 
 export function matcherOf(query: LogQuery): Matcher {
-  const { since = '', until, text, stream, deployment, instance, requestId } = query;
+  const { since = '', until, text, stream, written, deployment, instance, requestId } = query;
   const wanted = text?.toLowerCase();
   const least = LEVELS.indexOf(query.level ?? 'info');
   const inTime = (time: string) => time >= since && (until === undefined || time < until);
@@ -26,6 +26,7 @@ export function matcherOf(query: LogQuery): Matcher {
     matches(line) {
       if (!inTime(line.time) || LEVELS.indexOf(line.level) < least) return false;
       if (stream !== undefined && line.stream !== stream) return false;
+      if (written === true && line.stream === 'request') return false;
       if (deployment !== undefined && line.deployment !== deployment) return false;
       if (instance !== undefined && line.instance !== instance) return false;
       if (requestId !== undefined && line.requestId !== requestId) return false;

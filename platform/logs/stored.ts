@@ -4,9 +4,9 @@ import { sentence } from './request-line.ts';
 
 /** A line as it is on disk: one JSON object, its time first. A request's text is not kept: the rest says the same. */
 export function store(line: LogLine): string {
-  const { time, instance, deployment, stream, level, requestId, request } = line;
+  const { time, instance, deployment, stream, level, requestId, seq, request } = line;
   const rest = request === undefined ? { line: line.line } : { request };
-  return JSON.stringify({ time, instance, deployment, stream, level, requestId, ...rest });
+  return JSON.stringify({ time, instance, deployment, stream, level, requestId, seq, ...rest });
 }
 
 /** The line that was stored; undefined for one that was cut short by a crash. */

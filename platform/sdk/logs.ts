@@ -5,7 +5,7 @@ import type { CallOptions, Transport } from './transport.ts';
 export type { LogLevel, LogLine, LogStream, RequestRecord } from '../logs/contract.ts';
 
 /** Which lines are wanted; what is absent does not matter. */
-export interface LogOptions extends CallOptions, Omit<LogQuery, 'since' | 'until'> {
+export interface LogOptions extends CallOptions, Omit<LogQuery, 'since' | 'until' | 'written'> {
   /** From this moment on. */
   since?: Date | undefined;
   /** Before this moment; not together with `follow`. */

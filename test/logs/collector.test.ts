@@ -62,6 +62,7 @@ describe('log collection', () => {
       deployment: 'd1',
       stream: 'stdout',
       level: 'info',
+      seq: 2,
       line: 'bird',
     });
   });
