@@ -92,6 +92,7 @@ async function reach(options: ProxyOptions, guest: Guest, host: string, port: nu
   const { egress } = guest;
   if (egress.mode === 'hosts' && egress.operator) return { name, port, host: name };
   const addresses = egress.mode === 'rules' ? await options.resolve(guest, name).catch(() => []) : await lookUp(name);
+  if (!guest.mayAskProxyFor(name, port)) return refuse('policy_changed');
   const reachable = addresses.find((address) => !isClosed(address));
   if (reachable !== undefined) return { name, port, host: addressText(reachable), from };
   return addresses.length > 0 ? refuse('closed_range') : 'nowhere';
@@ -116,6 +117,10 @@ function tunnel(guest: Guest, socket: Socket, head: Buffer, { name, port, host, 
 
 function forward(guest: Guest, target: Target, url: URL, incoming: IncomingMessage, outgoing: ServerResponse): void {
   const { name, port, host, from } = target;
+  if (guest.isGone) {
+    incoming.socket.destroy();
+    return;
+  }
   const upstream = request({
     ...{ host, port, method: incoming.method, path: `${url.pathname}${url.search}` },
     headers: { host: url.host, ...endToEnd(incoming) },

@@ -42,7 +42,7 @@ export async function openResolver(
     else done();
   });
   const open = new Set<Socket>();
-  const tcp = createServer((socket) => {
+  const tcp = createServer({ allowHalfOpen: true }, (socket) => {
     const slot = socket.remoteAddress ?? '';
     const guest = guestAt(slot);
     const others = [...open].filter(({ remoteAddress }) => remoteAddress === slot).length;
@@ -118,6 +118,7 @@ async function answerStream(upstream: Upstream, guest: Guest, socket: Socket): P
       socket.write(framed(reply));
     }
   }
+  socket.end();
 }
 
 function relay(

@@ -25,6 +25,7 @@ export class Guest {
   readonly given = new Given();
   readonly connections = new Set<Connection>();
   readonly #refusals: Refusals;
+  #isGone = false;
   #egress: Egress;
   #policy: Policy;
 
@@ -43,6 +44,11 @@ export class Guest {
   /** What it may connect to by itself; with a mode that has no rules, nothing. */
   get policy(): Policy {
     return this.#policy;
+  }
+
+  /** True once the VM has ended: nothing is opened for it any more. */
+  get isGone(): boolean {
+    return this.#isGone;
   }
 
   get isFull(): boolean {
@@ -73,6 +79,7 @@ export class Guest {
 
   /** Cuts everything; the VM is gone. */
   end(): void {
+    this.#isGone = true;
     for (const connection of this.connections) connection.cut();
     this.#refusals.flush();
   }

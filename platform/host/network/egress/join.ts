@@ -26,6 +26,10 @@ export interface Joining {
  */
 export function join(guest: Guest, socket: Socket, joining: Joining): void {
   const { to, from, head } = joining;
+  if (guest.isGone) {
+    reset(socket);
+    return;
+  }
   const upstream = connect({
     host: to.address,
     port: to.port,
