@@ -61,7 +61,7 @@ async function open(config: Config): Promise<Host> {
   const { vmm, verdict } = await openVmm(config, machine, log);
   const { data, images: cache, serverId, slotsAhead } = config;
   return openHost({
-    ...{ vmm, imageSet: machine.imageSet, data, cache, serverId, slotsAhead, log },
+    ...{ vmm, imageSet: machine.imageSet, intercept: machine.intercept, data, cache, serverId, slotsAhead, log },
     acceleratorReason: verdict.reason,
   });
 }

@@ -111,5 +111,5 @@ export class BuildingVm implements AsyncDisposable {
 }
 
 function egressOf({ settings }: PipelineParts) {
-  return { mode: 'hosts' as const, hosts: settings.registryHosts };
+  return { mode: 'hosts' as const, hosts: settings.registryHosts, operator: true as const };
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isIPv4 } from 'node:net';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { ThawError } from './errors.ts';
@@ -31,6 +32,10 @@ const schema = z.object({
   THAW_ACCEL: z.enum(['auto', 'kvm', 'tcg']).default('auto'),
   /** Ready network slots kept ahead of each kind. */
   THAW_SLOTS_AHEAD: count(0, 256).default(4),
+  /** Resolver that names of guests are asked of; default: the first of the machine's own. */
+  THAW_RESOLVER: listen
+    .refine(({ host }) => isIPv4(host), 'must be an IPv4 address and a port, like 192.0.2.53:53')
+    .optional(),
   /** Idle time after which an instance is thrown away. */
   THAW_IDLE_MS: count(100, 86_400_000).default(10_000),
   THAW_MAX_INSTANCES: count(1, 1000).default(4),
@@ -105,6 +110,7 @@ export interface Config {
   logLevel: Parsed['THAW_LOG'];
   accelerator: Parsed['THAW_ACCEL'];
   slotsAhead: number;
+  resolver: { address: string; port: number } | undefined;
   idleMs: number;
   maxInstances: number;
   softLimit: number;
@@ -168,6 +174,7 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     logLevel: value.THAW_LOG,
     accelerator: value.THAW_ACCEL,
     slotsAhead: value.THAW_SLOTS_AHEAD,
+    resolver: value.THAW_RESOLVER && { address: value.THAW_RESOLVER.host, port: value.THAW_RESOLVER.port },
     idleMs: value.THAW_IDLE_MS,
     maxInstances: value.THAW_MAX_INSTANCES,
     softLimit: value.THAW_SOFT_LIMIT,

@@ -89,8 +89,9 @@ export class Instances {
 
   /** Tells the edge of each VM that ends by itself, until `signal` fires. */
   async watch(edge: Pick<Edge, 'remove'>, signal: AbortSignal): Promise<void> {
-    for await (const { vm, labels, reason } of this.#parts.host.events(signal)) {
-      if (labels.role !== ROLE) continue;
+    for await (const event of this.#parts.host.events(signal)) {
+      if (event.kind !== 'ended' || event.labels.role !== ROLE) continue;
+      const { vm, labels, reason } = event;
       edge.remove(vm);
       this.#taken.delete(vm);
       this.#parts.collector.drop(vm);

@@ -18,15 +18,16 @@ import type { Log } from './log.ts';
 const PROBE_GRACE_MS = 5_000;
 const SYSTEM_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
 
-/** What this machine starts VMs from: runtime images, and the program that jails VMMs. */
+/** What this machine starts VMs from: runtime images, and the programs that jail VMMs and open sockets in slots. */
 export interface Machine {
   imageSet: ImageSet;
   launcher: string;
+  intercept: string;
 }
 
 /** @throws ThawError `misconfigured` when setup has not been run */
 export async function readMachine(images: string): Promise<Machine> {
-  const { kernel, initramfs, images: disks, agent, launcher } = await readCatalogue(images);
+  const { kernel, initramfs, images: disks, agent, launcher, intercept } = await readCatalogue(images);
   return {
     imageSet: {
       kernel: { path: kernel.path, release: kernel.release, commandLine: KERNEL_COMMAND_LINE },
@@ -35,6 +36,7 @@ export async function readMachine(images: string): Promise<Machine> {
       agent,
     },
     launcher: launcher.path,
+    intercept: intercept.path,
   };
 }
 

@@ -21,6 +21,7 @@ await using host = await openHost({
   cache: join(config.data, 'cache'),
   serverId: config.serverId,
   slotsAhead: 0,
+  intercept: machine.intercept,
   log: createLog('silent'),
 });
 try {

@@ -59,6 +59,8 @@ export async function serve(config: Config, log: Log): Promise<Server> {
       cache: config.images,
       serverId: config.serverId,
       slotsAhead: config.slotsAhead,
+      intercept: machine.intercept,
+      ...(config.resolver === undefined ? {} : { resolver: config.resolver }),
       log: log.child({ room: 'host' }),
     }),
   );

@@ -27,6 +27,8 @@ export interface Catalogue {
   agent: { version: string; hash: string };
   /** Program that puts VMMs into their jails. */
   launcher: { path: string };
+  /** Program that opens sockets in network slots. */
+  intercept: { path: string };
 }
 
 /**
@@ -55,6 +57,7 @@ export async function catalogueFrom(
   const kernel = await get(plan.kernel);
   const agent = await get(plan.agent);
   const launcher = await get(plan.launcher);
+  const intercept = await get(plan.intercept);
   const images: Partial<Record<ImageName, CatalogueImage>> = {};
   for (const name of IMAGE_NAMES) {
     const disk = await get(plan.disks[name]);
@@ -68,5 +71,6 @@ export async function catalogueFrom(
     images: images as Record<ImageName, CatalogueImage>,
     agent: { version: agent.facts.version ?? '', hash: agent.hash },
     launcher: { path: launcher.path('program') },
+    intercept: { path: intercept.path('program') },
   };
 }

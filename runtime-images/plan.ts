@@ -13,6 +13,9 @@ export const AGENT_SOURCE = fileURLToPath(new URL('agent/', import.meta.url));
 /** The source of the program that puts VMMs into their jails; it runs on the host. */
 const LAUNCHER_SOURCE = fileURLToPath(new URL('../platform/host/vmm/jail/', import.meta.url));
 
+/** The source of the program that opens sockets in network slots; it runs on the host. */
+const INTERCEPT_SOURCE = fileURLToPath(new URL('../platform/host/network/intercept/', import.meta.url));
+
 export interface PlanOptions {
   /** Directory that artifacts are kept in. */
   imagesDir: string;
@@ -28,6 +31,7 @@ export interface Plan {
   kernel: Recipe<'vmlinux' | 'initramfs'>;
   agent: Recipe<'program'>;
   launcher: Recipe<'program'>;
+  intercept: Recipe<'program'>;
   disks: Record<ImageName, Recipe<'ext4'>>;
 }
 
@@ -54,6 +58,7 @@ export async function planImages(options: PlanOptions): Promise<Plan> {
     kernel: await kernelRecipe(signal, progress),
     agent,
     launcher: await goProgramRecipe('launcher', LAUNCHER_SOURCE, { signal, progress }),
+    intercept: await goProgramRecipe('intercept', INTERCEPT_SOURCE, { signal, progress }),
     disks: Object.fromEntries(disks) as Record<ImageName, Recipe<'ext4'>>,
   };
 }

@@ -13,8 +13,21 @@ export type Egress =
   | { mode: 'none' }
   /** The public internet. */
   | { mode: 'public' }
-  /** Only these host names, through the gateway's HTTP CONNECT proxy (`EGRESS_PROXY_URL` in guests). */
-  | { mode: 'hosts'; hosts: string[] };
+  /**
+   * Only these host names, through the gateway's HTTP CONNECT proxy (`EGRESS_PROXY_URL` in guests). `operator`: the names
+   * are the operator's own choice and may lie in the operator's own network.
+   */
+  | { mode: 'hosts'; hosts: string[]; operator?: true }
+  /** What the rules name, over TCP, decided for each connection; can be changed while the VM runs. No rules: nothing. */
+  | { mode: 'rules'; allow: EgressRule[] };
+
+/**
+ * - `example.com`: this name; `*.example.com`: every name below it, not itself. Such a connection has to say its name (TLS,
+ *   HTTP) and to go to an address that the gateway's resolver gave for it.
+ * - `198.51.100.0/24`, `198.51.100.7`, `198.51.100.7:22`: IPv4 addresses, on every port or on one, whatever is spoken there.
+ * - `registries`, `github`: names of package registries, of GitHub. `open`: every public address.
+ */
+export type EgressRule = string;
 
 /** Size of a VM; part of what a template is. */
 export interface Shape {
@@ -123,7 +136,38 @@ export interface GuestLogLine {
 /** What a VM's end was. */
 export type EndReason = 'ended' | 'crashed' | 'oom' | 'frozen' | 'host';
 
-export type HostEvent = { kind: 'ended'; vm: string; labels: Record<string, string>; reason: EndReason };
+/** Why a VM was refused a connection. */
+export type RefusalReason =
+  /** No rule names it. */
+  | 'not_allowed'
+  /** It is, or its name leads to, an address that is closed in every mode. */
+  | 'closed_range'
+  /** No rule names its address, and it did not say a name: neither TLS nor HTTP, or nothing for ten seconds. */
+  | 'no_name'
+  /** The name is allowed, but the address is not one that the resolver gives for it. */
+  | 'other_address'
+  /** Too many connections of this VM are open. */
+  | 'too_many'
+  /** It was open, and the policy that was put in place does not allow it. */
+  | 'policy_changed'
+  /** Stands for refusals past the number that is told singly; the destination is `*`. */
+  | 'not_told_singly';
+
+export interface Refusal {
+  /** Name, where one was said, else address. */
+  destination: string;
+  /** 0 where the protocol has none. */
+  port: number;
+  protocol: 'tcp' | 'udp' | 'icmp' | 'dns' | 'any';
+  reason: RefusalReason;
+  /** How many of the kind this stands for, since the last that was told. */
+  count: number;
+}
+
+export type HostEvent =
+  | { kind: 'ended'; vm: string; labels: Record<string, string>; reason: EndReason }
+  /** At most some 40 in five seconds of each VM; what is past that is counted. Of mode `rules`, and of the proxy. */
+  | ({ kind: 'refused'; vm: string; labels: Record<string, string> } & Refusal);
 
 /** One finding of the machine's examination. */
 export interface Finding {
@@ -160,7 +204,7 @@ export interface Host extends AsyncDisposable {
    * Thaws one VM. When this resolves its clock, entropy and identity are its own
    * and the runtime inside has renewed itself.
    *
-   * @throws ThawError `template_stale` when the template was made by another QEMU, accelerator, CPU model,
+   * @throws ThawError `invalid_input` for an egress rule that cannot be read; `template_stale` when the template was made by another QEMU, accelerator, CPU model,
    *   machine, kernel, agent or image, or does not exist here: bake it again;
    *   `no_room` without a slot or memory; `thaw_failed` when the VM did not come up;
    *   `cancelled` when `signal` fired
@@ -193,6 +237,15 @@ export interface Host extends AsyncDisposable {
   pause(vm: string): Promise<void>;
   resume(vm: string): Promise<void>;
 
+  /**
+   * Changes what a VM may reach, at once; connections that are open and not allowed any more are reset. Also of a VM that
+   * sleeps.
+   *
+   * @throws ThawError `invalid_input` that names a wrong rule; `conflict` when the VM was not thawed with mode `rules`,
+   *   or the new mode is not `rules` or `none`; `not_found`
+   */
+  setEgress(vm: string, egress: Egress): Promise<void>;
+
   /** Ends a VM and frees what it held. Ending one that is gone is no error. */
   end(vm: string): Promise<void>;
 
@@ -218,7 +271,7 @@ export interface Host extends AsyncDisposable {
   /** Background work that the code in the VM says it still has (`ctx.waitUntil`). */
   pendingWork(vm: string, signal?: AbortSignal): Promise<number>;
 
-  /** Ends of VMs from now on, until `signal` fires. */
+  /** Ends of VMs, and what they were refused, from now on, until `signal` fires. */
   events(signal: AbortSignal): AsyncIterable<HostEvent>;
 }
 

@@ -3,9 +3,10 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { ThawError, toThawError } from '../errors.ts';
 import { Turns } from '../turns.ts';
-import { Broadcast } from './broadcast.ts';
+import type { Broadcast } from './broadcast.ts';
 import { unlessCancelled } from './cancelled.ts';
 import type {
+  Egress,
   EndReason,
   ExecEvent,
   ExecRequest,
@@ -45,6 +46,7 @@ export interface LocalHostParts extends RuntimeTemplateParts {
   acceleratorReason: string;
   adopted: RunningVm[];
   sleeping: SleepingVm[];
+  events: Broadcast<HostEvent>;
   /** Closes what the host stands on, after every VM has ended. */
   resources: AsyncDisposableStack;
 }
@@ -56,7 +58,6 @@ export class LocalHost implements Host {
   readonly #sleeping = new Map<string, SleepingVm>();
   /** VMs that are on their way into or out of sleep. */
   readonly #turning = new Map<string, Promise<unknown>>();
-  readonly #events = new Broadcast<HostEvent>();
   readonly #booting = new Map<string, Promise<Template>>();
   readonly #turns = new Turns(availableParallelism() * THAWS_PER_PROCESSOR);
   #closed = false;
@@ -221,6 +222,10 @@ export class LocalHost implements Host {
     await this.#vm(id).resume();
   }
 
+  setEgress(id: string, egress: Egress): Promise<void> {
+    return this.#turn(id, async () => (this.#sleeping.get(id) ?? this.#vm(id)).setEgress(egress));
+  }
+
   async end(id: string): Promise<void> {
     await this.#turning.get(id)?.catch(() => {});
     await this.#vms.get(id)?.end('ended');
@@ -275,7 +280,7 @@ export class LocalHost implements Host {
   }
 
   events(signal: AbortSignal): AsyncIterable<HostEvent> {
-    return this.#events.subscribe(signal);
+    return this.#parts.events.subscribe(signal);
   }
 
   /** Ends every VM, then frees slots, cgroups and gateway. */
@@ -309,7 +314,7 @@ export class LocalHost implements Host {
   }
 
   #publishEnd({ record }: { record: { id: string; labels: Record<string, string> } }, reason: EndReason): void {
-    this.#events.publish({ kind: 'ended', vm: record.id, labels: record.labels, reason });
+    this.#parts.events.publish({ kind: 'ended', vm: record.id, labels: record.labels, reason });
     const level = reason === 'crashed' || reason === 'oom' ? 'warn' : 'debug';
     this.#parts.log[level]({ vm: record.id, reason }, 'VM ended');
   }

@@ -1,8 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../log.ts';
+import { Broadcast } from './broadcast.ts';
 import { Cgroups } from './cgroup.ts';
-import type { Host } from './contract.ts';
+import type { Host, HostEvent } from './contract.ts';
 import { Overlays } from './disk/overlay.ts';
 import { LocalHost } from './local-host.ts';
 import { gatewayServiceAddress, SLOT_COUNT } from './network/addresses.ts';
@@ -32,13 +33,23 @@ export async function openHost(parts: HostParts): Promise<Host> {
   await store.sweep((pid) => !isAlive(pid));
   const cgroups = resources.use(await Cgroups.open(serverId));
   const address = gatewayServiceAddress(serverId);
-  const gateway = resources.use(await openGateway(address, log.child({ room: 'gateway' })));
+  const events = new Broadcast<HostEvent>();
+  const gateway = resources.use(
+    await openGateway({
+      address,
+      ...(parts.resolver === undefined ? {} : { resolver: parts.resolver }),
+      intercept: parts.intercept,
+      publish: (event) => events.publish(event),
+      log: log.child({ room: 'gateway' }),
+    }),
+  );
   const slots = resources.use(
     new Slots({
       ahead: parts.slotsAhead,
       owner: data,
       firstIndex: Number.parseInt(serverId, 16) % SLOT_COUNT,
       gateway: address,
+      divert: gateway,
       log,
     }),
   );
@@ -59,6 +70,7 @@ export async function openHost(parts: HostParts): Promise<Host> {
       log,
       adopted,
       sleeping,
+      events,
       store,
       templates,
     },

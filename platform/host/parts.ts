@@ -34,5 +34,9 @@ export interface HostParts {
   cache: string;
   serverId: string;
   slotsAhead: number;
+  /** Path of the program that opens sockets in slots (`network/intercept`). */
+  intercept: string;
+  /** Resolver that names of guests are asked of; default: the first of this host's own. */
+  resolver?: { address: string; port: number };
   log: Log;
 }

@@ -2,11 +2,12 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../log.ts';
 import type { Cgroups } from './cgroup.ts';
+import type { EgressTable } from './network/gateway.ts';
 import type { Slots } from './network/slots.ts';
 import type { Machine, MachineRecord, Vmm } from './vmm/contract.ts';
 import { killRecorded } from './vmm/process.ts';
 import { readRecord } from './vms/record.ts';
-import { type EgressTable, RunningVm } from './vms/running.ts';
+import { RunningVm } from './vms/running.ts';
 import { hostBoot, SleepingVm } from './vms/sleeping.ts';
 import { machineName } from './vms/start.ts';
 
@@ -42,16 +43,15 @@ export async function reconcile(parts: ReconcileParts): Promise<{ adopted: Runni
     const process = processes.get(prefix + id);
     if (record?.asleepSince?.hostBoot === boot) {
       // Its process, if it is still there, stands still since the snapshot was taken, and is ended with the others.
-      sleeping.push(
-        new SleepingVm(record, { directory: own, slot: slots.adopt(record.slot.kind, record.slot.index), slots }),
-      );
+      const slot = await slots.adopt(record.slot.kind, record.slot.index);
+      sleeping.push(new SleepingVm(record, { directory: own, slot, slots, egress }));
       continue;
     }
     const machine = record?.ready && process ? await takeBack(vmm, own, process, record.paused) : undefined;
     if (record && machine) {
       processes.delete(prefix + id);
-      const slot = slots.adopt(record.slot.kind, record.slot.index);
-      egress.allow(slot.address, record.egress);
+      const slot = await slots.adopt(record.slot.kind, record.slot.index);
+      egress.allow(slot.address, record, record.egress);
       adopted.push(new RunningVm(record, machine, { directory: own, slot, slots, cgroups, egress }));
     }
   }

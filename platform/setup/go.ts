@@ -1,7 +1,11 @@
 import { program } from './program.ts';
 
 /** The Go modules of this repository; they use the standard library alone. */
-export const GO_MODULES = ['runtime-images/agent', 'platform/host/vmm/jail'] as const;
+export const GO_MODULES = [
+  'runtime-images/agent',
+  'platform/host/vmm/jail',
+  'platform/host/network/intercept',
+] as const;
 
 /** Nothing is fetched for them, another release of Go neither. */
 export const GO_ENVIRONMENT = { GOFLAGS: '', GOPROXY: 'off', GOTOOLCHAIN: 'local', GOWORK: 'off', CGO_ENABLED: '0' };

@@ -109,6 +109,15 @@ describe('what a guest reaches', () => {
     }
   });
 
+  it('is no address of this machine, whatever its name', async () => {
+    const local = await at.thaw({ egress: { mode: 'hosts', hosts: ['localhost'] } });
+    assert.match(await proxied(local, 'localhost:80'), /^HTTP\/1\.1 403 /);
+    // The operator's own names may lie there: what answers now is that nobody listens, or whoever does.
+    const trusted = await at.thaw({ egress: { mode: 'hosts', hosts: ['localhost'], operator: true } });
+    assert.match(await proxied(trusted, 'localhost:80'), /^HTTP\/1\.1 (200|502) /);
+    await Promise.all([local, trusted].map(({ id }) => at.host.end(id)));
+  });
+
   it('is a resolver only with the public internet', async () => {
     const resolve = (vm: Vm) =>
       ask<string>(

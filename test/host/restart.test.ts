@@ -9,6 +9,7 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Vm } from '../../platform/host/contract.ts';
+import { GATEWAY, SLOT_KINDS } from '../../platform/host/network/addresses.ts';
 import { ask, openTestHost, type TestHost } from '../fixtures/host.ts';
 
 const PROGRAM = fileURLToPath(new URL('server-process.ts', import.meta.url));
@@ -63,6 +64,11 @@ describe('a host that is opened after its server was killed', () => {
     await assert.rejects(ask(paused, 'return 1', 300), { name: 'AbortError' });
     await at.host.resume(paused.id);
     assert.equal(await ask(paused, 'return 1'), 1);
+
+    // What it may reach is decided as before, and can be changed.
+    const code = `return new Promise((resolve) => require('node:net').connect(80, '${GATEWAY}').on('error', (error) => resolve(error.code)))`;
+    assert.equal(await ask(own, code), 'ECONNRESET');
+    await at.host.setEgress(own.id, { mode: 'rules', allow: [] });
 
     assert.equal((await at.held()).processes.length, 3);
     assert.equal((await at.host.facts()).slots.used, 3);
@@ -131,7 +137,8 @@ describe('a host that is opened after its server was killed', () => {
     assert.equal(at.host.get(told.clone.id), undefined);
     const { processes, cgroups, files, claims, namespaces, links } = await at.held();
     assert.deepEqual({ processes, cgroups, files }, { processes: [], cgroups: [], files: [] });
-    assert.deepEqual([claims.length, namespaces.length, links.length], [2, 2, 2], 'only the slots that are ready');
+    const ready = SLOT_KINDS.length;
+    assert.deepEqual([claims.length, namespaces.length, links.length], [ready, ready, ready], 'only ready slots');
   });
 
   it('ends a VMM that no longer answers', async () => {

@@ -18,6 +18,9 @@ export const GATEWAY_MAC = '02:74:68:61:77:01';
 /** Ports at the gateway that a guest may use. */
 export const GATEWAY_PORTS = { dns: 53, proxy: 3128 } as const;
 
+/** Where the rules of a slot divert its guest's connections to, inside its namespace (`intercept/inside.go`). */
+export const DIVERT_PORT = 3129;
+
 /** What a guest cannot reach in any mode: private, shared, link-local, loopback, benchmark, multicast and reserved ranges. */
 export const CLOSED_RANGES = [
   '0.0.0.0/8',
@@ -58,10 +61,13 @@ export function netnsPath(index: number): string {
   return `/run/netns/${netnsName(index)}`;
 }
 
-/** Slots come in two kinds, so that no rule has to be changed when one is used. */
-export type SlotKind = 'public' | 'closed';
+/** Slots come in three kinds, so that no rule has to be changed when one is used. */
+export const SLOT_KINDS = ['public', 'closed', 'ruled'] as const;
 
-/** The host's end of the veth pair; the firewall knows the kind by its name. */
+/** `ruled`: what the guest connects to is decided by the gateway, connection by connection. */
+export type SlotKind = (typeof SLOT_KINDS)[number];
+
+/** The host's end of the veth pair; the firewall knows by its name whether its packets may leave the host. */
 export function linkName(kind: SlotKind, index: number): string {
   return `${kind === 'public' ? 'thp' : 'thc'}${index}`;
 }

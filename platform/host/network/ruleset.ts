@@ -1,9 +1,17 @@
-import { CLOSED_RANGES, GATEWAY, GATEWAY_PORTS, GUEST, type SlotKind } from './addresses.ts';
+import { CLOSED_RANGES, DIVERT_PORT, GATEWAY, GATEWAY_PORTS, GUEST, type SlotKind } from './addresses.ts';
+
+/** What the kernel tells of a slot's refused packets, at most; `intercept/refused.go` listens. */
+const LOG = 'limit rate 20/second burst 40 packets log group 1';
+/** Mark of packets that stay in the namespace, whatever their address, and the routing table that keeps them there. */
+export const DIVERT = { mark: 1, table: 100 } as const;
 
 /**
  * The rules inside a slot's namespace. In: whatever the host connects to reaches
  * the guest, from one address whatever the slot. Out: the gateway's own ports,
- * and for `public` slots the internet without the closed ranges. A TCP segment
+ * and for `public` slots the internet without the closed ranges. In `ruled` slots
+ * every connection that the guest opens is diverted to a listener in the namespace,
+ * which sees the address that was meant (tproxy); nothing else gets out, and what is
+ * refused is logged. A TCP segment
  * of no known connection is answered with a reset, so that a socket copied from
  * a template fails at once; `nf_conntrack_tcp_loose=0` makes such segments invalid.
  *
@@ -16,10 +24,10 @@ export function slotRules(kind: SlotKind, slot: string, gateway: string): string
     kind === 'public'
       ? `ip daddr { ${CLOSED_RANGES.join(', ')} } reject with icmp type admin-prohibited
     accept`
-      : 'reject with icmp type admin-prohibited';
+      : `${kind === 'ruled' ? `${LOG}\n    ` : ''}reject with icmp type admin-prohibited`;
   return `table ip thaw
 flush table ip thaw
-table ip thaw {
+table ip thaw {${kind === 'ruled' ? divertChain() : ''}
   chain prerouting {
     type nat hook prerouting priority dstnat;
     iifname "veth0" ip daddr ${slot} dnat to ${GUEST}
@@ -33,9 +41,9 @@ table ip thaw {
   }
   chain input {
     type filter hook input priority filter; policy drop;
-    iifname "tap0" ip protocol icmp accept
+${kind === 'ruled' ? `    iifname "tap0" meta mark ${DIVERT.mark} accept\n` : ''}    iifname "tap0" ip protocol icmp accept
     iifname "tap0" meta l4proto tcp reject with tcp reset
-    iifname "veth0" meta l4proto tcp reject with tcp reset
+    iifname "veth0" meta l4proto tcp reject with tcp reset${kind === 'ruled' ? `\n    iifname "tap0" ${LOG}` : ''}
   }
   chain forward {
     type filter hook forward priority filter; policy drop;
@@ -52,6 +60,49 @@ table ip thaw {
   }
 }
 `;
+}
+
+/** What the guest answers to connections from the host goes its way; what it opens itself, to any address, does not. */
+function divertChain(): string {
+  const { dns, proxy } = GATEWAY_PORTS;
+  return `
+  chain divert {
+    type filter hook prerouting priority mangle;
+    iifname "tap0" ct direction reply accept
+    iifname "tap0" ip daddr ${GATEWAY} tcp dport { ${dns}, ${proxy} } accept
+    iifname "tap0" ip saddr ${GUEST} meta l4proto tcp tproxy to 127.0.0.1:${DIVERT_PORT} meta mark set ${DIVERT.mark} accept
+  }`;
+}
+
+/**
+ * What holds for the connections that one server's gateway makes for its guests: never to this host, by whatever address
+ * of it, nor to a closed range. The second line of defence behind the gateway's own checks.
+ *
+ * @param gateway where these connections come from
+ */
+export function gatewayRules(gateway: string): string {
+  const table = gatewayTable(gateway);
+  return `table ip ${table}
+delete table ip ${table}
+table ip ${table} {
+  chain output {
+    type filter hook output priority filter; policy accept;
+    ip saddr ${gateway} ct state new jump guests
+  }
+  chain guests {
+    fib daddr type != unicast reject with icmp type admin-prohibited
+    ip daddr { ${CLOSED_RANGES.join(', ')} } reject with icmp type admin-prohibited
+  }
+  chain postrouting {
+    type nat hook postrouting priority srcnat;
+    ip saddr ${gateway} oifname != "lo" masquerade
+  }
+}
+`;
+}
+
+export function gatewayTable(gateway: string): string {
+  return `thaw_gateway_${gateway.replaceAll('.', '_')}`;
 }
 
 /**

@@ -11,7 +11,7 @@ import {
   type SlotKind,
   slotAddress,
 } from './addresses.ts';
-import { slotRules } from './ruleset.ts';
+import { DIVERT, slotRules } from './ruleset.ts';
 
 /** A ready network namespace with its tap. */
 export interface Slot {
@@ -54,6 +54,12 @@ export async function createSlot(kind: SlotKind, index: number, gateway: string)
       `addr add ${GATEWAY}/30 dev ${TAP}`,
       `link set ${TAP} up`,
       `neigh add ${GUEST} lladdr ${GUEST_MAC} dev ${TAP} nud permanent`,
+      ...(kind === 'ruled'
+        ? [
+            `rule add fwmark ${DIVERT.mark} lookup ${DIVERT.table}`,
+            `route add local default dev lo table ${DIVERT.table}`,
+          ]
+        : []),
     ].join('\n'),
   );
   // One shell inside the namespace: its settings live under /proc/sys, which only a process in it can write.

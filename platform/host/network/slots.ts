@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { ThawError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
-import { SLOT_COUNT, type SlotKind } from './addresses.ts';
+import { SLOT_COUNT, SLOT_KINDS, type SlotKind } from './addresses.ts';
 import { allClaims, claim, unclaim } from './claims.ts';
 import { createSlot, removeSlot, type Slot, slotAt } from './slot.ts';
 
@@ -14,20 +14,28 @@ export interface SlotsOptions {
   firstIndex: number;
   /** Address of this server's gateway services. */
   gateway: string;
+  /** Opens a `ruled` slot's way to the gateway, and closes it. */
+  divert: Divert;
   log: Log;
+}
+
+/** Where the connections of `ruled` slots go. */
+export interface Divert {
+  open(slot: Slot): Promise<void>;
+  close(slot: Slot): void;
 }
 
 const REFILL_AFTER_MS = 1_000;
 
 /**
- * Ready slots of both kinds. Taking one is a list operation while any is ready;
+ * Ready slots of each kind. Taking one is a list operation while any is ready;
  * the list is filled again in the background. A slot that comes back is used
  * again: its next VMM's launcher flushes its connections, and the tap, its rules
  * and neighbours are the same for every VM.
  */
 export class Slots implements AsyncDisposable {
   readonly #options: SlotsOptions;
-  readonly #ready: Record<SlotKind, Slot[]> = { public: [], closed: [] };
+  readonly #ready: Record<SlotKind, Slot[]> = { public: [], closed: [], ruled: [] };
   readonly #used = new Set<number>();
   #next: number;
   #closed = false;
@@ -40,7 +48,8 @@ export class Slots implements AsyncDisposable {
   }
 
   get counts(): { ready: number; used: number; total: number } {
-    return { ready: this.#ready.public.length + this.#ready.closed.length, used: this.#used.size, total: SLOT_COUNT };
+    const ready = SLOT_KINDS.reduce((sum, kind) => sum + this.#ready[kind].length, 0);
+    return { ready, used: this.#used.size, total: SLOT_COUNT };
   }
 
   /**
@@ -93,17 +102,19 @@ export class Slots implements AsyncDisposable {
   }
 
   /** Takes a slot of an adopted VM back into the books. */
-  adopt(kind: SlotKind, index: number): Slot {
+  async adopt(kind: SlotKind, index: number): Promise<Slot> {
+    const slot = slotAt(kind, index);
     this.#used.add(index);
-    return slotAt(kind, index);
+    if (kind === 'ruled') await this.#options.divert.open(slot);
+    return slot;
   }
 
-  /** Removes the ready slots; used ones belong to VMs that live on. */
+  /** Removes the ready slots; used ones belong to VMs that live on, and go on without a gateway until a server takes them back. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#refill);
     await this.#filling?.catch(() => {});
-    for (const kind of ['public', 'closed'] as const) {
+    for (const kind of SLOT_KINDS) {
       for (const slot of this.#ready[kind].splice(0)) await this.#remove(slot);
     }
     await Promise.all(this.#removals);
@@ -112,13 +123,14 @@ export class Slots implements AsyncDisposable {
   readonly #removals = new Set<Promise<void>>();
 
   async #remove(slot: Slot): Promise<void> {
+    if (slot.kind === 'ruled') this.#options.divert.close(slot);
     const removal = removeSlot(slot.kind, slot.index).then(() => unclaim(slot.index));
     this.#removals.add(removal);
     await removal.finally(() => this.#removals.delete(removal));
   }
 
   async #fill(): Promise<void> {
-    for (const kind of ['public', 'closed'] as const) {
+    for (const kind of SLOT_KINDS) {
       while (!this.#closed && this.#ready[kind].length < this.#options.ahead) {
         this.#ready[kind].unshift(await this.#make(kind));
       }
@@ -126,15 +138,18 @@ export class Slots implements AsyncDisposable {
   }
 
   async #make(kind: SlotKind): Promise<Slot> {
-    const { owner, gateway, log } = this.#options;
+    const { owner, gateway, divert, log } = this.#options;
     for (let tries = 0; tries < SLOT_COUNT; tries += 1) {
       const index = this.#next;
       this.#next = (this.#next + 1) % SLOT_COUNT;
       if (!(await claim({ index, kind, owner }))) continue;
       try {
-        return await createSlot(kind, index, gateway);
+        const slot = await createSlot(kind, index, gateway);
+        if (kind === 'ruled') await divert.open(slot);
+        return slot;
       } catch (error) {
         log.warn({ err: error, slot: index }, 'a slot could not be made');
+        divert.close(slotAt(kind, index));
         await removeSlot(kind, index);
         await unclaim(index);
         throw error;

@@ -1,6 +1,7 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { SLOT_KINDS } from '../network/addresses.ts';
 
 /**
  * `vm.json` of a VM's directory: what a later server needs to take the VM back.
@@ -12,12 +13,13 @@ const recordSchema = z.object({
   runtime: z.enum(['base', 'node', 'python', 'builder']),
   parents: z.array(z.string()),
   shape: z.object({ memoryMiB: z.number(), vcpus: z.number() }),
-  slot: z.object({ index: z.number(), kind: z.enum(['public', 'closed']) }),
+  slot: z.object({ index: z.number(), kind: z.enum(SLOT_KINDS) }),
   labels: z.record(z.string(), z.string()),
   memory: z.enum(['clone', 'own']),
   egress: z.union([
     z.object({ mode: z.enum(['none', 'public']) }),
-    z.object({ mode: z.literal('hosts'), hosts: z.array(z.string()) }),
+    z.object({ mode: z.literal('hosts'), hosts: z.array(z.string()), operator: z.literal(true).exactOptional() }),
+    z.object({ mode: z.literal('rules'), allow: z.array(z.string()) }),
   ]),
   cpus: z.number().exactOptional(),
   tasksMax: z.number().exactOptional(),

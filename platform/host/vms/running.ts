@@ -3,17 +3,13 @@ import { join } from 'node:path';
 import type { Cgroups } from '../cgroup.ts';
 import type { Egress, EndReason, Vm } from '../contract.ts';
 import { GuestAgent } from '../guest/agent.ts';
+import type { EgressTable } from '../network/gateway.ts';
 import type { Slot } from '../network/slot.ts';
 import type { Slots } from '../network/slots.ts';
 import type { Machine } from '../vmm/contract.ts';
+import { changedEgress } from './egress.ts';
 import { updateRecord, type VmRecord } from './record.ts';
 import { hostBoot, SLEEP_STATE, SleepingVm } from './sleeping.ts';
-
-/** Where the egress proxy learns what a slot may reach. */
-export interface EgressTable {
-  allow(address: string, egress: Egress): void;
-  forget(address: string): void;
-}
 
 /** What a running VM holds and gives back when it ends. */
 export interface Holdings {
@@ -64,6 +60,17 @@ export class RunningVm implements AsyncDisposable {
     await this.machine.pause();
   }
 
+  /**
+   * Changes what it may reach, for a later server too.
+   *
+   * @throws ThawError `invalid_input`, `conflict`
+   */
+  async setEgress(wanted: Egress): Promise<void> {
+    const egress = changedEgress(this.slot.kind, wanted);
+    this.#holdings.egress.allow(this.slot.address, this.record, egress);
+    await this.remember({ egress });
+  }
+
   async resume(): Promise<void> {
     await this.machine.resume();
     await this.remember({ paused: false });
@@ -102,15 +109,15 @@ export class RunningVm implements AsyncDisposable {
   }
 
   /** Changes the record for a later server; one change after the other. */
-  remember(change: Partial<Pick<VmRecord, 'paused' | 'ready' | 'asleepSince'>>): Promise<void> {
+  remember(change: Partial<Pick<VmRecord, 'paused' | 'ready' | 'asleepSince' | 'egress'>>): Promise<void> {
     Object.assign(this.record, change);
     const written = this.#writing.then(() => updateRecord(this.directory, this.record));
     this.#writing = written.catch(() => {});
     return written;
   }
 
-  async #leave({ slot, cgroups, egress }: Holdings): Promise<'asleep'> {
-    egress.forget(slot.address);
+  /** What the gateway holds for it stays: its side of these connections is in the snapshot. */
+  async #leave({ cgroups }: Holdings): Promise<'asleep'> {
     await cgroups.remove(this.record.id);
     return 'asleep';
   }

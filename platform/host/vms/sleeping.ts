@@ -1,12 +1,21 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { EndReason, Vm } from '../contract.ts';
+import type { Egress, EndReason, Vm } from '../contract.ts';
+import type { EgressTable } from '../network/gateway.ts';
 import type { Slot } from '../network/slot.ts';
 import type { Slots } from '../network/slots.ts';
-import type { VmRecord } from './record.ts';
+import { changedEgress } from './egress.ts';
+import { updateRecord, type VmRecord } from './record.ts';
 
 /** The device state of a VM that sleeps, in its own directory beside its memory and its disk. */
 export const SLEEP_STATE = 'sleep-state';
+
+interface SleepingHoldings {
+  directory: string;
+  slot: Slot;
+  slots: Slots;
+  egress: EgressTable;
+}
 
 /** A VM that sleeps: files and a slot, nothing that runs. */
 export class SleepingVm {
@@ -14,12 +23,14 @@ export class SleepingVm {
   readonly directory: string;
   readonly slot: Slot;
   readonly #slots: Slots;
+  readonly #egress: EgressTable;
 
-  constructor(record: VmRecord, { directory, slot, slots }: { directory: string; slot: Slot; slots: Slots }) {
+  constructor(record: VmRecord, { directory, slot, slots, egress }: SleepingHoldings) {
     this.record = record;
     this.directory = directory;
     this.slot = slot;
     this.#slots = slots;
+    this.#egress = egress;
   }
 
   /** Path of the saved device state. */
@@ -32,8 +43,21 @@ export class SleepingVm {
     return { id, template, shape, address: this.slot.address, labels, startedAt, phases, asleep: true };
   }
 
+  /**
+   * Changes what it may reach when it wakes.
+   *
+   * @throws ThawError `invalid_input`, `conflict`
+   */
+  async setEgress(wanted: Egress): Promise<void> {
+    const egress = changedEgress(this.slot.kind, wanted);
+    this.#egress.allow(this.slot.address, this.record, egress);
+    this.record.egress = egress;
+    await updateRecord(this.directory, this.record);
+  }
+
   /** Ends it without waking it: its files and its slot are freed. */
   async end(reason: EndReason): Promise<EndReason> {
+    this.#egress.forget(this.slot.address);
     this.#slots.give(this.slot);
     await rm(this.directory, { recursive: true, force: true });
     return reason;

@@ -6,13 +6,14 @@ import { cancelled } from '../cancelled.ts';
 import type { Cgroups } from '../cgroup.ts';
 import type { Egress, RuntimeName, Shape } from '../contract.ts';
 import { afterThaw, newIdentity } from '../guest/after-thaw.ts';
-import type { SlotKind } from '../network/addresses.ts';
+import type { EgressTable } from '../network/gateway.ts';
 import type { Slot } from '../network/slot.ts';
 import type { Slots } from '../network/slots.ts';
 import type { ImageSet } from '../parts.ts';
 import type { Machine, MachineSpec, Vmm } from '../vmm/contract.ts';
+import { slotKindOf } from './egress.ts';
 import { createRecord, updateRecord, type VmRecord } from './record.ts';
-import { type EgressTable, RunningVm } from './running.ts';
+import { RunningVm } from './running.ts';
 
 const MIB = 1024 * 1024;
 /** What a VMM needs besides the guest's memory: its own code and, with the emulator, translated code. */
@@ -92,17 +93,16 @@ async function startOnce(parts: StartParts, plan: StartPlan, signal?: AbortSigna
   const phases = stopwatch();
   const directory = join(parts.directory, plan.id);
   await using stack = new AsyncDisposableStack();
-  const kind: SlotKind = plan.egress.mode === 'public' ? 'public' : 'closed';
-  const slot = plan.kept?.slot ?? stack.adopt(await slots.take(kind), (taken) => slots.give(taken));
-  egress.allow(slot.address, plan.egress);
-  stack.defer(() => egress.forget(slot.address));
+  const slot = plan.kept?.slot ?? stack.adopt(await slots.take(slotKindOf(plan.egress)), (taken) => slots.give(taken));
+  if (plan.kept === undefined) stack.defer(() => egress.forget(slot.address));
+  egress.allow(slot.address, plan, plan.egress);
   const record: VmRecord = {
     id: plan.id,
     template: plan.template,
     runtime: plan.runtime,
     parents: plan.parents,
     shape: plan.shape,
-    slot: { index: slot.index, kind },
+    slot: { index: slot.index, kind: slot.kind },
     labels: plan.labels,
     memory: plan.memory,
     egress: plan.egress,

@@ -1,0 +1,3 @@
+module thaw/intercept
+
+go 1.19
