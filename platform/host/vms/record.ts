@@ -9,7 +9,7 @@ import { z } from 'zod';
 const recordSchema = z.object({
   id: z.string(),
   template: z.string(),
-  runtime: z.enum(['base', 'node', 'python', 'builder']),
+  runtime: z.enum(['base', 'node', 'python', 'builder', 'code-interpreter']),
   parents: z.array(z.string()),
   shape: z.object({ memoryMiB: z.number(), vcpus: z.number() }),
   slot: z.object({ index: z.number(), kind: z.enum(['public', 'closed']) }),
