@@ -7,6 +7,8 @@ import { call, INTERPRETER_PORT, runCode } from './interpreter-client.ts';
 const SHAPE = { memoryMiB: 512, vcpus: 1 };
 const PNG = '\x89PNG\r\n\x1a\n';
 const MIB = 1024 * 1024;
+/** 127.0.0.1 as /proc/net/tcp has it. */
+const LOOPBACK = '0100007F';
 
 describe('the code interpreter', { concurrency: false }, () => {
   let at: TestHost;
@@ -161,87 +163,6 @@ display({"application/x-own": "mine", "text/plain": "p"}, raw=True)`;
     assert.equal(JSON.parse((await call(vm, 'GET', '/contexts')).body).length, 1);
   });
 
-  it('interrupts code that takes too long, and keeps the kernel', async () => {
-    const began = performance.now();
-    const code = 'mark = 1\nimport subprocess\nsubprocess.run(["sleep", "60"])\nmark = 2';
-    const { error, end } = await runCode(vm, code, { timeout_ms: 1_000 });
-    assert.equal(error?.name, 'KeyboardInterrupt');
-    assert.match(error?.value ?? '', /longer than 1 s/);
-    assert.equal(end?.type, 'end_of_execution');
-    assert.ok(performance.now() - began < 20_000);
-    assert.equal((await runCode(vm, 'mark')).text, '1');
-    assert.equal(
-      await shell(at.host, vm.id, 'cat /proc/[0-9]*/comm | grep -cx sleep || true'),
-      '0',
-      'what it started was interrupted too',
-    );
-  });
-
-  it('interrupts code whose client has hung up', async () => {
-    const hangUp = new AbortController();
-    const code = 'print("begun", flush=True)\nimport time\nwhile True: time.sleep(0.01)';
-    const onData = (text: string) => {
-      if (text.includes('begun')) hangUp.abort();
-    };
-    await assert.rejects(call(vm, 'POST', '/execute', { code }, { signal: hangUp.signal, onData }), {
-      name: 'AbortError',
-    });
-    const next = await runCode(vm, 'mark');
-    assert.equal(next.text, '1');
-    assert.equal(next.stderr, '', 'the kernel is the same');
-  });
-
-  it('ends a kernel that cannot be interrupted', async () => {
-    const code = 'import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass';
-    const { error } = await runCode(vm, code, { timeout_ms: 200 });
-    assert.equal(error?.name, 'KernelEnded');
-    assert.match(error?.value ?? '', /SIGKILL/);
-    assert.equal((await runCode(vm, '1')).text, '1');
-  });
-
-  it('tells when a kernel dies, while it runs code and between, and starts a new one', async () => {
-    const dying = await runCode(vm, 'import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)');
-    assert.equal(dying.error?.name, 'KernelEnded');
-    assert.match(dying.error?.value ?? '', /SIGSEGV/);
-    assert.equal(dying.end?.type, 'end_of_execution');
-    const pid = (await runCode(vm, 'os = __import__("os"); os.getpid()')).text;
-    await shell(at.host, vm.id, `kill -9 ${pid}; until grep -q zombie /proc/${pid}/status; do sleep 0.05; done`);
-    const next = await runCode(vm, '"os" in globals()');
-    assert.match(next.stderr, /SIGKILL.*a new one was started/);
-    assert.equal(next.text, 'False');
-    assert.match((await runCode(vm, 'import sys; sys.exit(3)')).error?.name ?? '', /SystemExit/);
-  });
-
-  it('bounds what is sent, says so, and the kernel goes on', async () => {
-    const flood = await runCode(vm, 'for i in range(300): print("x" * 65535)\nprint("end")\ndone = True');
-    assert.ok(flood.stdout.length <= 4 * MIB);
-    assert.match(flood.stderr, /Output past 4194304 bytes is dropped/);
-    assert.deepEqual(flood.end, { type: 'end_of_execution', truncated: true });
-    const line = await runCode(vm, 'print("y" * (6 << 20))');
-    assert.equal(line.stdout.length, 4 * MIB);
-    const result = await runCode(vm, 'from IPython.display import HTML\nHTML("z" * (33 << 20))');
-    assert.deepEqual(result.results, []);
-    assert.match(result.stderr, /A result of \d+ bytes is dropped/);
-    assert.equal((await runCode(vm, 'done')).text, 'True');
-  });
-
-  it('loses nothing of a kernel that publishes faster than it is heard', async () => {
-    const code = `
-import os, signal, subprocess
-from IPython.display import publish_display_data
-parent = lambda pid: int(open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[1])
-service = parent(os.getppid())
-os.kill(service, signal.SIGSTOP)
-subprocess.Popen(["sh", "-c", f"sleep 4; kill -CONT {service}"])
-for i in range(500): publish_display_data({"text/plain": "x"})
-print("end")`;
-    const many = await runCode(vm, code);
-    assert.equal(many.error, undefined);
-    assert.equal(many.results.length, 500);
-    assert.equal(many.stdout, 'end\n');
-    assert.deepEqual(many.end, { type: 'end_of_execution' });
-  });
-
   it('refuses what it does not understand in a sentence', async () => {
     const refused = async (method: string, path: string, body?: unknown) => {
       const { status, body: text } = await call(vm, method, path, body);
@@ -304,13 +225,10 @@ import random, secrets, uuid, numpy, os
     await Promise.all([at.host.end(original.id), at.host.end(copy.id)]);
   });
 
-  it('needs no network, and listens on nothing but its port', async () => {
-    const listening = await shell(
-      at.host,
-      vm.id,
-      'awk \'FNR > 1 && $4 == "0A" { print $2 }\' /proc/net/tcp /proc/net/tcp6',
-    );
-    const ports = listening.split('\n').map((line) => Number.parseInt(line.split(':')[1] ?? '', 16));
-    assert.ok(ports.includes(INTERPRETER_PORT));
+  it('listens on its port alone, besides the agent and what is the machine’s own', async () => {
+    const read = `awk 'FNR > 1 && $4 == "0A" { print $2 }' /proc/net/tcp /proc/net/tcp6`;
+    const listening = (await shell(at.host, vm.id, read)).split('\n').map((line) => line.split(':'));
+    const outside = listening.filter(([address]) => address !== LOOPBACK);
+    assert.deepEqual(outside.map(([, port]) => Number.parseInt(port ?? '', 16)).sort(), [1001, 1002, INTERPRETER_PORT]);
   });
 });

@@ -121,6 +121,7 @@ class Contexts:
         self._forks = ForkServer()
         self._lock = threading.Lock()
         self._all = {}
+        self._making = 0
         # Variables that hold in every context, on top of the context's own.
         self.environment = {}
         self._add(Context(self._forks, DEFAULT, HOME, {}))
@@ -133,9 +134,14 @@ class Contexts:
         """A new context. @raises Refusal for a language that is not here, a directory that is not there, or too many"""
         _check_language(language)
         with self._lock:
-            if len(self._all) >= limits.CONTEXTS:
+            if len(self._all) + self._making >= limits.CONTEXTS:
                 raise Refusal(429, f"There are {limits.CONTEXTS} contexts, as many as there may be. Remove one first.")
-        return self._add(Context(self._forks, str(uuid.uuid4()), cwd or HOME, environment))
+            self._making += 1
+        try:
+            return self._add(Context(self._forks, str(uuid.uuid4()), cwd or HOME, environment))
+        finally:
+            with self._lock:
+                self._making -= 1
 
     def find(self, name, language=None):
         """The context of this name, or the default one. @raises Refusal when there is none"""

@@ -85,7 +85,7 @@ class Execution:
             return True
         if time.monotonic() < self._replied_at + limits.LAST_OUTPUT_SECONDS:
             return False
-        self._output.say("The last of the output was not heard, and is dropped.")
+        self._output.say("The last of the output was not heard, and is dropped.", cut=True)
         return True
 
     def _make_stop(self):

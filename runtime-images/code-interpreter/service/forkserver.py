@@ -24,6 +24,8 @@ import warnings
 import _thaw_renewal
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+# As much as if it had half of all memory more, proc(5).
+_OOM_SCORE = "500"
 
 
 def main(descriptor):
@@ -58,6 +60,9 @@ def _start(server, lines, directory, cwd, environment):
         os.setsid()
         # And not longer than this one, which ends with the service.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        # When memory runs out a kernel has to go, not what tells of it.
+        with open("/proc/self/oom_score_adj", "w") as score:
+            score.write(_OOM_SCORE)
         lines.close()
         server.close()
         os.chdir(cwd)

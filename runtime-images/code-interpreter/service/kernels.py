@@ -19,8 +19,8 @@ from connection import connection
 from refusal import Refusal
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
-# As zmq polls: milliseconds.
-_RETRY = 100
+# Until the clock is looked at again; milliseconds.
+_LOOK_MS = 100
 
 
 class ForkServer:
@@ -96,17 +96,19 @@ class Kernel:
         for source in (self.shell, self.iopub, self.descriptor):
             poller.register(source, zmq.POLLIN)
         deadline = time.monotonic() + limits.START_SECONDS
-        answered = heard = False
-        while not (answered and heard):
+        heard = False
+        self.send("kernel_info_request", {})
+        while not heard:
             if time.monotonic() > deadline:
                 raise Refusal(503, f"The kernel did not start within {limits.START_SECONDS} seconds.")
-            # Again and again: what is published before our subscription has arrived there is not sent to us.
-            self.send("kernel_info_request", {})
-            events = dict(poller.poll(_RETRY))
+            events = dict(poller.poll(_LOOK_MS))
             if self.descriptor in events:
                 raise Refusal(503, f"The kernel {self.end()} before it had started.")
-            answered = self._drain(self.shell) or answered
-            heard = self._drain(self.iopub) or heard
+            answered = self._drain(self.shell)
+            heard = self._drain(self.iopub)
+            # What it published before our subscription had arrived there was not sent to us: it is asked for more.
+            if answered and not heard:
+                self.send("kernel_info_request", {})
 
     def _drain(self, client):
         """Takes what is there. True if that was anything."""

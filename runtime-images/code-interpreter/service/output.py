@@ -52,11 +52,11 @@ class Output:
             text = data[: self._stream_left].decode("utf-8", "ignore")
         self._stream(name, text)
         if self._stream_left <= 0:
-            self.say(f"Output past {limits.STREAM_BYTES} bytes is dropped.")
+            self.say(f"Output past {limits.STREAM_BYTES} bytes is dropped.", cut=True)
 
-    def say(self, sentence):
-        """Something that the service has to tell, and not the code."""
-        self._cut = self._cut or "dropped" in sentence
+    def say(self, sentence, cut=False):
+        """Something that the service has to tell, and not the code; `cut`: that something was dropped."""
+        self._cut = self._cut or cut
         self._stream("stderr", f"\n[{sentence}]\n")
 
     def _stream(self, name, text):
@@ -80,7 +80,8 @@ class Output:
             result["text"] = text[1:-1]
         line = _encode(result)
         if len(line) > self._results_left:
-            self.say(f"A result of {len(line)} bytes is dropped: an execution may have {limits.RESULT_BYTES} bytes of results.")
+            most = limits.RESULT_BYTES
+            self.say(f"A result of {len(line)} bytes is dropped: an execution may have {most} bytes of results.", cut=True)
             return
         self._results_left -= len(line)
         self._write(line)

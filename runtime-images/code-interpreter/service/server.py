@@ -14,6 +14,7 @@ status line's reason too, for a client that shows nothing else.
 
 import json
 import re
+import socket
 import sys
 import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -39,7 +40,7 @@ class Server(ThreadingHTTPServer):
 
     def server_bind(self):
         # The parent's asks for the host's full name, for which there is no resolver here.
-        self.socket.setsockopt(1, 2, 1)  # SOL_SOCKET, SO_REUSEADDR
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_name, self.server_port = "", self.server_address[1]
 
