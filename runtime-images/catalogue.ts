@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { ThawError } from '../platform/errors.ts';
 import { type Artifact, definitionHash, type Recipe, readArtifact } from './cache/artifact.ts';
+import type { ImageDefinition, ImageService } from './definition.ts';
 import { IMAGE_NAMES, IMAGES, type ImageName } from './images.ts';
 import { AGENT_SOURCE, planImages } from './plan.ts';
 
@@ -16,6 +17,8 @@ export interface CatalogueImage {
   built: string;
   /** Commands to run once after a boot, before it is frozen. */
   warm: readonly (readonly string[])[];
+  /** Program that runs in every VM of it, frozen running. */
+  service?: ImageService;
 }
 
 /** Everything that VMs start from. */
@@ -63,7 +66,16 @@ export async function catalogueFrom(
     const disk = await get(plan.disks[name]);
     const path = disk.path('ext4');
     const { size, mtime } = await stat(path);
-    images[name] = { path, hash: disk.hash, sizeBytes: size, built: mtime.toISOString(), warm: IMAGES[name].warm };
+    const { warm, service }: ImageDefinition = IMAGES[name];
+    const built = mtime.toISOString();
+    images[name] = {
+      path,
+      hash: disk.hash,
+      sizeBytes: size,
+      built,
+      warm,
+      ...(service === undefined ? {} : { service }),
+    };
   }
   return {
     kernel: { path: kernel.path('vmlinux'), release: kernel.facts.release ?? '', hash: kernel.hash },

@@ -35,6 +35,14 @@ export interface ImageLink {
   target: string;
 }
 
+/** A program that runs in every VM of an image, started after a boot and frozen running. */
+export interface ImageService {
+  argv: readonly string[];
+  env: Readonly<Record<string, string>>;
+  /** It listens on this port when it is ready to be frozen. */
+  port: number;
+}
+
 /**
  * What a runtime image holds. It is data alone: its hash says whether an image
  * that was built before still is this one.
@@ -45,6 +53,8 @@ export interface ImageDefinition {
   parent?: ImageDefinition;
   /** Debian packages, on top of Debian's minimal set. */
   debian: readonly string[];
+  /** Absolute paths that are removed again, as a shell's patterns: what packages bring and nobody uses in a guest. */
+  leftOut?: readonly string[];
   npm: readonly NpmPackage[];
   /** At `/usr/local/go`, with its standard library compiled. */
   go?: GoToolchain;
@@ -56,6 +66,8 @@ export interface ImageDefinition {
    * read from disk is then in memory in every clone. No part of the disk.
    */
   warm: readonly (readonly string[])[];
+  /** Started after `warm`, as the user `app`, and supervised by the agent. */
+  service?: ImageService;
   /** Size that the guest sees; the file is sparse. */
   diskBytes: number;
 }

@@ -1,11 +1,18 @@
 import { base } from './base/image.ts';
 import { builder } from './builder/image.ts';
+import { codeInterpreter } from './code-interpreter/image.ts';
 import type { ImageDefinition } from './definition.ts';
 import { node } from './node/image.ts';
 import { python } from './python/image.ts';
 
 /** Every runtime image, parents before those built on them. */
-export const IMAGES = { base, node, python, builder } as const satisfies Record<string, ImageDefinition>;
+export const IMAGES = {
+  base,
+  node,
+  python,
+  builder,
+  'code-interpreter': codeInterpreter,
+} as const satisfies Record<string, ImageDefinition>;
 
 export type ImageName = keyof typeof IMAGES;
 

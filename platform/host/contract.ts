@@ -6,7 +6,7 @@
  */
 
 /** Images a VM can start from. */
-export type RuntimeName = 'base' | 'node' | 'python' | 'builder';
+export type RuntimeName = 'base' | 'node' | 'python' | 'builder' | 'code-interpreter';
 
 /** What a VM may reach. Private ranges, other guests, the host and the metadata address are closed in every mode. */
 export type Egress =

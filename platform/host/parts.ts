@@ -12,6 +12,16 @@ export interface RuntimeImage {
   sizeBytes: number;
   /** Commands run once after a boot, before it is frozen: what they read is in memory in every clone. */
   warm: readonly (readonly string[])[];
+  /** Program that is started after that, and runs in every clone. */
+  service?: RuntimeService;
+}
+
+/** A program that belongs to a runtime image, supervised by the agent. */
+export interface RuntimeService {
+  argv: readonly string[];
+  env: Readonly<Record<string, string>>;
+  /** Where it listens when it is ready to be frozen. */
+  port: number;
 }
 
 /** The kernel and the root disks that VMs start from; absolute paths of this host. */

@@ -6,6 +6,9 @@ import { toolchainRecipe } from '../go/toolchain.ts';
 import { composeTree } from './compose.ts';
 import { packExt4 } from './ext4.ts';
 
+/** As long as the label of a file system may be. */
+const LABEL_BYTES = 16;
+
 export interface DiskInputs {
   image: ImageDefinition;
   rootfs: Recipe<'tar'>;
@@ -53,7 +56,7 @@ export async function diskRecipe({
       const tree = await composeTree({ image, rootfs: debian, agent: program, dir: work, ensure, signal, progress });
       progress('packing the disk');
       const disk = join(dir, 'ext4');
-      await packExt4(`thaw-${image.name}`, tree, image.diskBytes, disk, signal);
+      await packExt4(`thaw-${image.name}`.slice(0, LABEL_BYTES), tree, image.diskBytes, disk, signal);
       // Read by VMMs, which run as a user of their own; written by nobody.
       await chmod(disk, 0o444);
       return {};

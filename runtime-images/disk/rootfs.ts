@@ -24,13 +24,17 @@ export function rootfsRecipe(
 ): Recipe<'tar'> {
   const owner = lineage(image).findLast((layer) => layer.debian.length > 0) ?? image;
   const packages = lineage(owner).flatMap((layer) => layer.debian);
+  const hooks = [
+    ...HOOKS,
+    ...lineage(owner).flatMap(({ leftOut = [] }) => leftOut.map((path) => `rm -rf "$1"${path}`)),
+  ];
   return {
     name: `rootfs-${owner.name}`,
-    definition: { format: 1, suite: SUITE, packages, hooks: HOOKS },
+    definition: { format: 1, suite: SUITE, packages, hooks },
     parts: ['tar'],
     async build(dir) {
       progress(`installing Debian ${SUITE} with ${packages.join(', ')}`);
-      await bootstrap({ variant: 'minbase', packages, hooks: HOOKS, target: join(dir, 'tar'), format: 'tar', signal });
+      await bootstrap({ variant: 'minbase', packages, hooks, target: join(dir, 'tar'), format: 'tar', signal });
       return {};
     },
   };

@@ -6,6 +6,8 @@ import { createInterface } from 'node:readline';
 export interface Subscriber {
   /** Sends a `thaw` line and gives back the answer. */
   thaw(): Promise<string>;
+  /** The next line that it sends. */
+  line(): Promise<string>;
   /** Resolves when the process has hung up. */
   gone: Promise<unknown>;
 }
@@ -31,6 +33,10 @@ export async function fakeAgent(path: string): Promise<FakeAgent> {
     const lines = createInterface({ input: socket });
     const subscriber: Subscriber = {
       gone,
+      async line() {
+        const [line] = await once(lines, 'line');
+        return line as string;
+      },
       async thaw() {
         const answer = once(lines, 'line');
         socket.write(`thaw ${ENTROPY}\n`);

@@ -151,6 +151,23 @@ os.read(0, 1)`);
   assert.equal(await parent.thaw(), 'ok');
 });
 
+test('a process that has nothing to renew says so, and its children are told of thaws again', { skip }, async () => {
+  await using program = await python(`
+import os, _thaw_renewal
+input()
+_thaw_renewal.has_nothing()
+if os.fork() == 0:
+    os.read(0, 1)
+    os._exit(0)
+os.wait()`);
+  const parent = await program.agent.subscriber();
+  const said = parent.line();
+  program.goOn();
+  assert.equal(await said, 'watches');
+  const child = await program.agent.subscriber();
+  assert.equal(await child.thaw(), 'ok');
+});
+
 test('it answers while the main thread is busy, and does not keep the process alive', { skip }, async () => {
   await using program = await python(`
 import time

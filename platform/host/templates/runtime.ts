@@ -8,6 +8,7 @@ import type { Overlays } from '../disk/overlay.ts';
 import type { GuestAgent } from '../guest/agent.ts';
 import { randomId } from '../ids.ts';
 import { lockFile } from '../lock.ts';
+import type { RuntimeService } from '../parts.ts';
 import { freezeInto } from '../vms/freeze.ts';
 import { type StartParts, startVm } from '../vms/start.ts';
 import { dependenciesNow, sameShape } from './manifest.ts';
@@ -16,6 +17,8 @@ import type { StoredTemplate, TemplateStore } from './store.ts';
 /** Longest a runtime image may take to boot to its agent; a minute and a half even on a loaded emulator. */
 const BOOT_LIMIT_MS = 90_000;
 const WARM_LIMIT_MS = 30_000;
+/** Longest until an image's service listens; the largest loads Python's packages for a minute on a loaded emulator. */
+const SERVICE_LIMIT_MS = 180_000;
 const MIB = 1024 * 1024;
 const KEY_LABEL = 'runtime-key';
 
@@ -76,7 +79,7 @@ async function bootRuntime(
     await parts.overlays.create(disk, image.sizeBytes);
     return { memory: { path: memory, shared: true, readOnly: false }, disks: [disk, image.path] };
   };
-  const limit = AbortSignal.timeout(BOOT_LIMIT_MS);
+  const limit = AbortSignal.timeout(BOOT_LIMIT_MS + (image.service === undefined ? 0 : SERVICE_LIMIT_MS));
   const both = signal ? AbortSignal.any([signal, limit]) : limit;
   await using vm = await startVm(
     parts,
@@ -96,10 +99,12 @@ async function bootRuntime(
   try {
     await vm.agent.waitUntilUp(both);
     for (const argv of image.warm) await warm(vm.agent, argv, both);
+    if (image.service !== undefined) await startService(vm.agent, image.service, both);
   } catch (cause) {
     signal?.throwIfAborted();
     const printed = await vm.machine.console().catch(() => '');
-    throw new ThawError('thaw_failed', `The runtime image ${runtime} did not boot to its agent.`, {
+    const failed = image.service === undefined ? 'boot to its agent' : 'boot, or its service did not start';
+    throw new ThawError('thaw_failed', `The runtime image ${runtime} did not ${failed}.`, {
       hint: '`thaw doctor` shows what this machine lacks.',
       cause: new Error(printed.slice(-2000), { cause }),
     });
@@ -116,4 +121,14 @@ async function bootRuntime(
 /** Runs one command to its end. What it prints and how it ends is of no interest: it only has to have read its files. */
 async function warm(agent: GuestAgent, argv: readonly string[], signal: AbortSignal): Promise<void> {
   for await (const _ of agent.exec({ argv: [...argv], cwd: '/', timeoutMs: WARM_LIMIT_MS }, signal));
+}
+
+/** Starts the program that belongs to the image and waits until it is ready. @throws Error with what it wrote when it is not */
+async function startService(agent: GuestAgent, service: RuntimeService, signal: AbortSignal): Promise<void> {
+  const { argv, env, port } = service;
+  await agent.startProcess({ argv: [...argv], env: { ...env } }, signal);
+  const outcome = await agent.waitListening(port, SERVICE_LIMIT_MS, signal);
+  if (outcome.listening) return;
+  const said = await Array.fromAsync(agent.logs(0, false, signal), ({ line }) => line);
+  throw new Error(`${argv.join(' ')}: ${JSON.stringify(outcome)}\n${said.join('\n')}`);
 }

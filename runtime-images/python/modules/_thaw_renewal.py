@@ -4,6 +4,7 @@ A thread holds a connection to the guest's agent for as long as the process live
 
     agent -> here   thaw <64 hex digits>\n               the VM has just been thawed; nothing is let in before the answer
     here -> agent   ok\n   or   error <message>\n
+    here -> agent   watches\n                            from here on there is nothing to renew: no more `thaw`
 
 What happens in between is part of every cold start, so it does little, and imports nothing if it can. The kernel's generator
 has been renewed by then.
@@ -50,6 +51,15 @@ def begin():
     if _agent is None and _connect():
         # A child has neither its parent's threads nor, from here on, its connection.
         os.register_at_fork(after_in_child=_begin_anew)
+
+
+def has_nothing():
+    """Says that this process holds nothing that clones must not share: no thaw waits for it. Its children say so for themselves."""
+    if _agent is not None:
+        try:
+            _agent.send(b"watches\n")
+        except OSError:
+            pass  # without an agent nobody asks
 
 
 def _begin_anew():
