@@ -3,6 +3,7 @@ import { ensureArtifact } from './cache/artifact.ts';
 import { lock } from './cache/lock.ts';
 import { pruneArtifacts } from './cache/prune.ts';
 import { type Catalogue, catalogueFrom, readCatalogue } from './catalogue.ts';
+import { IMAGE_NAMES, type ImageName } from './images.ts';
 import { AGENT_SOURCE, planImages } from './plan.ts';
 
 export interface BuildOptions {
@@ -10,6 +11,8 @@ export interface BuildOptions {
   imagesDir: string;
   /** Directory of the agent's Go module; default: this repository's. */
   agentSource?: string;
+  /** Optional images that are not to be made now; those that are there stay. */
+  without?: readonly ImageName[];
   signal: AbortSignal;
   /** Told each step as it begins and, with the time it took, as it ends: a line for a person. */
   progress(text: string): void;
@@ -24,11 +27,13 @@ export interface BuildOptions {
 export async function buildImages({
   imagesDir,
   agentSource = AGENT_SOURCE,
+  without = [],
   signal,
   progress,
 }: BuildOptions): Promise<Catalogue> {
   const complete = await readCatalogue(imagesDir, agentSource).catch(() => undefined);
-  if (complete) return complete;
+  const wanted = IMAGE_NAMES.filter((name) => !without.includes(name));
+  if (complete && wanted.every((name) => complete.images[name] !== undefined)) return complete;
 
   await using _ = await lock(join(imagesDir, '.lock'), signal, () =>
     progress('waiting for another process that is building images'),
@@ -36,6 +41,7 @@ export async function buildImages({
   const plan = await planImages({ imagesDir, agentSource, signal, progress });
   const current = new Set<string>();
   const catalogue = await catalogueFrom(plan, async (recipe) => {
+    if (without.some((name) => name === recipe.name)) return undefined;
     const started = performance.now();
     const artifact = await ensureArtifact(imagesDir, recipe);
     current.add(artifact.hash);

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { ThawError } from '../platform/errors.ts';
 import { type Artifact, definitionHash, type Recipe, readArtifact } from './cache/artifact.ts';
 import type { ImageDefinition, ImageService } from './definition.ts';
-import { IMAGE_NAMES, IMAGES, type ImageName } from './images.ts';
+import { IMAGE_NAMES, IMAGES, type ImageName, OPTIONAL_IMAGES } from './images.ts';
 import { AGENT_SOURCE, planImages } from './plan.ts';
 
 /** One runtime image on disk. */
@@ -26,7 +26,8 @@ export interface Catalogue {
   /** ELF kernel, booted directly, with the command line in `kernel/command-line.ts`. */
   kernel: { path: string; release: string; hash: string };
   initramfs: { path: string };
-  images: Record<ImageName, CatalogueImage>;
+  /** One that is optional may not be there. */
+  images: Partial<Record<ImageName, CatalogueImage>>;
   agent: { version: string; hash: string };
   /** Program that puts VMMs into their jails. */
   launcher: { path: string };
@@ -45,25 +46,31 @@ export async function readCatalogue(imagesDir: string, agentSource: string = AGE
   const plan = await planImages({ imagesDir, agentSource, signal, progress: () => {} });
   return catalogueFrom(plan, async ({ name, definition }) => {
     const artifact = await readArtifact(imagesDir, name, definitionHash(definition));
-    if (artifact) return artifact;
+    if (artifact || OPTIONAL_IMAGES.some((optional) => optional === name)) return artifact;
     throw new ThawError('misconfigured', `The runtime image "${name}" is not in ${imagesDir} in the version wanted.`, {
       hint: 'Run `npm run setup`; it builds what is missing.',
     });
   });
 }
 
-/** Gathers the catalogue, taking each artifact from `get`, one after the other. */
+/** Gathers the catalogue, taking each artifact from `get`, one after the other; an image that it does not give is left out. */
 export async function catalogueFrom(
   plan: Awaited<ReturnType<typeof planImages>>,
-  get: (recipe: Recipe<string>) => Promise<Artifact>,
+  get: (recipe: Recipe<string>) => Promise<Artifact | undefined>,
 ): Promise<Catalogue> {
-  const kernel = await get(plan.kernel);
-  const agent = await get(plan.agent);
-  const launcher = await get(plan.launcher);
-  const intercept = await get(plan.intercept);
+  const must = async (recipe: Recipe<string>) => {
+    const artifact = await get(recipe);
+    if (artifact === undefined) throw new ThawError('internal', `${recipe.name} was not made.`);
+    return artifact;
+  };
+  const kernel = await must(plan.kernel);
+  const agent = await must(plan.agent);
+  const launcher = await must(plan.launcher);
+  const intercept = await must(plan.intercept);
   const images: Partial<Record<ImageName, CatalogueImage>> = {};
   for (const name of IMAGE_NAMES) {
     const disk = await get(plan.disks[name]);
+    if (disk === undefined) continue;
     const path = disk.path('ext4');
     const { size, mtime } = await stat(path);
     const { warm, service }: ImageDefinition = IMAGES[name];
@@ -80,7 +87,7 @@ export async function catalogueFrom(
   return {
     kernel: { path: kernel.path('vmlinux'), release: kernel.facts.release ?? '', hash: kernel.hash },
     initramfs: { path: kernel.path('initramfs') },
-    images: images as Record<ImageName, CatalogueImage>,
+    images,
     agent: { version: agent.facts.version ?? '', hash: agent.hash },
     launcher: { path: launcher.path('program') },
     intercept: { path: intercept.path('program') },

@@ -16,4 +16,7 @@ export const IMAGES = {
 
 export type ImageName = keyof typeof IMAGES;
 
+/** Images that the platform itself does without, and that take long to make: they are made by setup and not by the demo. */
+export const OPTIONAL_IMAGES: readonly ImageName[] = ['code-interpreter'];
+
 export const IMAGE_NAMES = Object.keys(IMAGES) as ImageName[];

@@ -193,18 +193,25 @@ npm_packages() {
   tell "npm packages installed ($(since "$started"))"
 }
 
+# runtime_images [--necessary]: all of them, or those that nothing works without
 runtime_images() {
   started=$(now)
-  "$node" runtime-images/main.ts >/dev/null ||
+  "$node" runtime-images/main.ts "$@" >/dev/null ||
     fail 'The runtime images could not be built.' 'See above; what was built is kept, so run it again.'
   tell "runtime images, agent and launcher are there ($(since "$started"))"
 }
 
+# machine [--necessary] <system package...>
 machine() {
+  images=
+  if [ "$1" = --necessary ]; then
+    images=$1
+    shift
+  fi
   require_machine
   system_packages "$@"
   npm_packages
-  runtime_images
+  runtime_images $images
 }
 
 # --- modes
@@ -222,7 +229,7 @@ case $mode in
     exec "$node" platform/cli/main.ts doctor
     ;;
   demo)
-    machine $packages
+    machine --necessary $packages
     "$node" platform/setup/verdict.ts
     exec "$node" platform/setup/demo.ts "$@"
     ;;

@@ -34,7 +34,7 @@ describe('an app that freezes', () => {
     await using server = await startServer({ THAW_IDLE_MS: 60_000 });
     await using tree = await WorkTree.create({
       'index.js':
-        'let n = 0;\nexport default () => { n += 1; console.log(`count ${n}`); return new Response(String(n)); };\n',
+        'let n = 0;\nexport default () => { n += 1; console.log("count", n); return new Response(String(n)); };\n',
       'thaw.toml': 'sleep = "freeze"\n',
     });
     const pushed = await tree.push(server.remote('counter'));
