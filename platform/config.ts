@@ -64,7 +64,7 @@ const schema = z.object({
   /** Longest time a whole build may take. */
   THAW_BUILD_TIMEOUT_MS: count(1000, 3_600_000).default(600_000),
   /** Longest time code may take from its start to its first open port. */
-  THAW_START_TIMEOUT_MS: count(100, 600_000).default(30_000),
+  THAW_START_TIMEOUT_MS: count(100, 600_000).default(60_000),
   /** Log bytes kept on disk per app. */
   THAW_LOG_MB: count(1, 10_240).default(16),
   /** Who may read the metrics without a key: nobody, or programs on this machine. */

@@ -9,11 +9,21 @@ import { Failed } from '../guest/say.ts';
 /** What names a project's packages; the first that is there counts. */
 const MANIFESTS = ['uv.lock', 'requirements.txt', 'pyproject.toml'];
 export const VENV = '.venv';
+/**
+ * Without a pip of its own: to install that one takes longer than the packages. The system's pip installs into it.
+ */
+const MAKE_VENV = ['python3', '-m', 'venv', '--without-pip', VENV];
 /** Without compiling: what the app imports is compiled when it starts, before it is frozen; the rest never is. */
 const QUIET = ['--disable-pip-version-check', '--no-input', '--no-compile', '--progress-bar', 'off', '--quiet'];
 /** Lines of a requirements file that make pip read others of the tree. */
 const READS_MORE =
   /^\s*(-[rcef]|--(requirement|constraint|editable|find-links)\b|\.{0,2}\/|\.\s*$|\.\[|file:)|@\s*file:/m;
+
+/** With what makes pip and uv install into the virtual environment of a tree. */
+export function inVenv(root: string, env: Record<string, string>): Record<string, string> {
+  const python = `${root}/${VENV}/bin/python`;
+  return { ...env, PIP_PYTHON: python, UV_PYTHON: python };
+}
 
 interface Steps {
   /** As people know it. */
@@ -38,15 +48,15 @@ export async function pythonInstall(root: string, manifest: string): Promise<Ins
     async run({ root: at, env, tell, signal }) {
       tell({ say: `Installing dependencies (${command})` });
       // A version that .python-version names is not there; `requires-python` is still checked.
-      const options = { cwd: at, env: { ...env, UV_PYTHON: `${at}/${VENV}/bin/python` }, tell, signal };
-      await step('Making the virtual environment', ['python3', '-m', 'venv', VENV], options);
+      const options = { cwd: at, env: inVenv(at, env), tell, signal };
+      await step('Making the virtual environment', MAKE_VENV, options);
       for (const argv of tools) await step(`Installing the dependencies (${command})`, argv, options);
     },
   };
 }
 
 async function stepsOf(root: string, manifest: string): Promise<Steps> {
-  const pip = (...what: string[]) => [`${VENV}/bin/python`, '-m', 'pip', 'install', ...QUIET, ...what];
+  const pip = (...what: string[]) => ['python3', '-m', 'pip', 'install', ...QUIET, ...what];
   if (manifest === 'requirements.txt') {
     const text = await readFile(join(root, manifest), 'utf8');
     const command = 'pip install -r requirements.txt';

@@ -4,7 +4,7 @@ import { shell } from '../guest/command.ts';
 import { exists } from '../guest/inside.ts';
 import type { Project, Source } from '../guest/project.ts';
 import { type Built, Failed } from '../guest/say.ts';
-import { manifestOf, pythonInstall, relocate, VENV } from './python-install.ts';
+import { inVenv, manifestOf, pythonInstall, relocate, VENV } from './python-install.ts';
 import { startOf } from './start-script.ts';
 
 /** Where an `app` is looked for, in order. */
@@ -47,7 +47,7 @@ export async function pythonApp(
         tell({ say: `Building (${settings.build})` });
         await shell('The build step', `export PATH="${at}/${VENV}/bin:$PATH"; ${settings.build}`, {
           cwd: at,
-          env,
+          env: inVenv(at, env),
           tell,
           signal,
         });

@@ -5,7 +5,7 @@ export const json = (value: unknown) => JSON.stringify(value);
 /** Answers with what a package says, and a word of its own. */
 export const nodeServer = (word: string) =>
   `const ms = require('ms');
-  require('node:http').createServer((_, answer) => answer.end(ms(1000) + ' ${word}')).listen(process.env.PORT, '127.0.0.1');`;
+  require('node:http').createServer((_, answer) => answer.end(ms(1000) + ' ${word}')).listen(process.env.PORT, process.env.HOST ?? '127.0.0.1');`;
 
 const INTEGRITY = 'sha512-6FlzubTLZG3J2a/NVCAleEhjzq5oxgHyaCU9yYXvcLsvoVaHJq/s5xXI6/XXP6tz7R9xAOtHnSO/tXtF3WRTlA==';
 
