@@ -1,12 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ThawError, toThawError } from '../platform/errors.ts';
-import { type Carrier, type Exchange, forward } from './forward.ts';
+import type { Reached } from './attempt.ts';
+import { type Exchange, newExchange } from './exchange.ts';
+import { type Carrier, forward } from './forward.ts';
 import { requestIdOf } from './headers.ts';
 import type { Ledger } from './ledger.ts';
 import { answerError } from './pages.ts';
 import type { EdgeParts, Route } from './parts.ts';
 import type { RequestRate } from './rate.ts';
-import type { Reached } from './reach.ts';
 import { nameOf } from './resolve.ts';
 import { traceOf } from './trace.ts';
 
@@ -30,26 +31,34 @@ export interface ChainParts extends Pick<EdgeParts, 'resolve' | 'domain' | 'log'
 
 /** Takes a plain request all the way. Rejects with what is a mistake of the edge's own. */
 export async function carry(parts: ChainParts, req: IncomingMessage, res: ServerResponse): Promise<void> {
-  const began = parts.now();
-  const requestId = requestIdOf(req, parts.newRequestId);
-  const trace = traceOf(req, parts.newTraceparent);
-  const expectsContinue = parts.expectsContinue(req);
+  const exchange = exchangeOf(parts, req, res, parts.expectsContinue(req));
   const { ledger, rate } = parts;
-  const entry = ledger.open({ req, requestId, trace, began });
-  res.once('close', () => ledger.close(entry, res));
+  res.once('close', () => ledger.close(exchange));
   try {
     const route = routeOf(req, parts);
-    entry.route = route;
+    exchange.route = route;
     rate.count(route);
-    const exchange = { req, res, route, requestId, trace, began, expectsContinue };
-    const reached = await forward(parts.carrier, exchange);
-    ledger.reached(entry, reached);
-    logAnswer(parts, exchange, reached);
+    logAnswer(parts, exchange, await forward(parts.carrier, exchange, route));
   } catch (error) {
-    ledger.failed(entry, error);
-    if (expectsContinue) res.shouldKeepAlive = false;
-    tell(parts, req, res, requestId, error);
+    ledger.failed(exchange, error);
+    if (exchange.expectsContinue) res.shouldKeepAlive = false;
+    tell(parts, exchange, error);
   }
+}
+
+/** A request that just came, named. */
+export function exchangeOf(
+  parts: Pick<ChainParts, 'now' | 'newRequestId' | 'newTraceparent'>,
+  req: IncomingMessage,
+  res: ServerResponse,
+  expectsContinue: boolean,
+): Exchange {
+  return newExchange(req, res, {
+    began: parts.now(),
+    requestId: requestIdOf(req, parts.newRequestId),
+    trace: traceOf(req, parts.newTraceparent),
+    expectsContinue,
+  });
 }
 
 /**
@@ -81,9 +90,7 @@ export function routeOf(req: IncomingMessage, parts: Pick<ChainParts, 'resolve' 
 /** Answers with what went wrong, and writes it to the log. A client that has left is told nothing. */
 export function tell(
   { log, carrier }: Pick<ChainParts, 'log' | 'carrier'>,
-  req: IncomingMessage,
-  res: ServerResponse,
-  requestId: string,
+  { req, res, requestId }: Exchange,
   thrown: unknown,
 ): void {
   const error = toThawError(thrown);
@@ -106,11 +113,11 @@ export function tell(
 
 export function logAnswer(
   { log, now }: Pick<ChainParts, 'log' | 'now'>,
-  { requestId, route, began }: Exchange,
-  { lease, answer }: Reached,
+  { requestId, began }: Exchange,
+  { route, lease, answer }: Reached,
 ): void {
   if (!log.isLevelEnabled('debug')) return;
   const { start, instance } = lease;
   const ms = now() - began;
-  log.debug({ requestId, app: route.app, instance: instance.id, start, status: answer.statusCode, ms }, 'answer began');
+  log.debug({ requestId, app: route.app, instance: instance.id, start, status: answer.status, ms }, 'answer began');
 }

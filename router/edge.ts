@@ -3,14 +3,13 @@ import { createServer, type IncomingMessage, type Server, ServerResponse } from 
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { ThawError } from '../platform/errors.ts';
-import { type ChainParts, carry, logAnswer, routeOf, tell } from './chain.ts';
-import { requestIdOf } from './headers.ts';
+import { type ChainParts, carry, exchangeOf, logAnswer, routeOf, tell } from './chain.ts';
 import { Ledger } from './ledger.ts';
 import type { EdgeParts, Instance, Listen, Route } from './parts.ts';
 import { type InstanceView, Pool, type QueueView } from './pool.ts';
 import { RequestRate } from './rate.ts';
 import { nameOf } from './resolve.ts';
-import { newTraceparent, traceOf } from './trace.ts';
+import { newTraceparent } from './trace.ts';
 import { mayUpgrade, upgrade } from './upgrade.ts';
 
 /** Longest head of a request, its URL included. */
@@ -72,7 +71,7 @@ export async function openEdge(parts: EdgeParts, listen: Listen): Promise<Edge> 
     newTraceparent: () => parts.newTraceparent?.() ?? newTraceparent(),
     carrier: {
       pool,
-      routeNow: ({ req, route }) => parts.resolve(nameOf(req.headers.host, parts.domain) ?? '') ?? route,
+      routeNow: ({ req }) => parts.resolve(nameOf(req.headers.host, parts.domain) ?? ''),
       now: () => parts.now(),
       closing: () => closing,
     },
@@ -106,24 +105,18 @@ export async function openEdge(parts: EdgeParts, listen: Listen): Promise<Edge> 
   server.on('upgrade', async (req: IncomingMessage, client: Duplex, head: Buffer) => {
     const socket = client as Socket;
     const res = answerOn(socket, req);
-    const began = parts.now();
-    const requestId = requestIdOf(req, chainParts.newRequestId);
-    const trace = traceOf(req, chainParts.newTraceparent);
+    const exchange = exchangeOf(chainParts, req, res, false);
     const { ledger, rate } = chainParts;
-    const entry = ledger.open({ req, requestId, trace, began });
     traffic.add(socket);
-    socket.once('close', () => ledger.close(entry, res));
+    socket.once('close', () => ledger.close(exchange));
     try {
       const route = routeOf(req, chainParts);
-      entry.route = route;
+      exchange.route = route;
       rate.count(route);
-      const exchange = { req, res, route, requestId, trace, began, expectsContinue: false };
-      const reached = await upgrade(chainParts.carrier, exchange, socket, head);
-      ledger.reached(entry, reached);
-      logAnswer(parts, exchange, reached);
+      logAnswer(parts, exchange, await upgrade(chainParts.carrier, exchange, route, socket, head));
     } catch (error) {
-      ledger.failed(entry, error);
-      tell(chainParts, req, res, requestId, error);
+      ledger.failed(exchange, error);
+      tell(chainParts, exchange, error);
     }
   });
   server.on('connect', (_req: IncomingMessage, client: Duplex) => refuse(client as Socket, 405, 'Method Not Allowed'));

@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Trace } from './trace.ts';
+import type { AnswerHead } from './wire/answer.ts';
+import type { BodyFraming } from './wire/roundtrip.ts';
 
 /*
  * What passes from one side to the other. Headers travel as flat lists of
@@ -41,11 +43,10 @@ export function requestIdOf(req: IncomingMessage, fresh: () => string): string {
   return typeof given === 'string' && SANE_REQUEST_ID.test(given) ? given : fresh();
 }
 
-/** True when the request carries a body, even an empty chunked one. */
-export function hasBody(req: IncomingMessage): boolean {
-  const { headers } = req;
-  if (headers['transfer-encoding'] !== undefined) return true;
-  return headers['content-length'] !== undefined && Number(headers['content-length']) > 0;
+/** How the body that a request carries ends, be it an empty one in chunks. */
+export function bodyOf({ headers }: IncomingMessage): BodyFraming {
+  if (headers['transfer-encoding'] !== undefined) return 'chunked';
+  return headers['content-length'] !== undefined && Number(headers['content-length']) > 0 ? 'length' : 'none';
 }
 
 /**
@@ -77,7 +78,11 @@ export function toInstance(req: IncomingMessage, requestId: string, { made }: Tr
   if (made !== undefined) out.push('traceparent', made);
   if (upgrade !== undefined) {
     out.push('connection', 'Upgrade', 'upgrade', upgrade);
-  } else if (headers['transfer-encoding'] !== undefined) {
+    return out;
+  }
+  // Servers that speak HTTP/1.0 need to be told.
+  out.push('connection', 'keep-alive');
+  if (headers['transfer-encoding'] !== undefined) {
     if (headers.trailer !== undefined) out.push('trailer', headers.trailer);
     out.push('transfer-encoding', 'chunked');
   } else if (headers['content-length'] === undefined && !BODILESS.has(req.method ?? '')) {
@@ -87,7 +92,7 @@ export function toInstance(req: IncomingMessage, requestId: string, { made }: Tr
   return out;
 }
 
-/** Methods for which Node sends no body unless told to. */
+/** Methods of which nobody expects a body. */
 const BODILESS = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT']);
 
 /**
@@ -95,24 +100,31 @@ const BODILESS = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT'
  *
  * @param trailers the answer may end with trailers: it is sent in chunks
  */
-export function toClient(answer: Pick<IncomingMessage, 'rawHeaders' | 'headers'>, trailers: boolean): string[] {
-  const { rawHeaders, headers } = answer;
-  const named = connectionNames(headers.connection);
+export function toClient({ headers, connection, framing }: AnswerHead, trailers: boolean): string[] {
+  const named = connectionNames(connection);
   const out: string[] = [];
-  for (let at = 0; at < rawHeaders.length; at += 2) {
-    const name = rawHeaders[at] as string;
+  for (let at = 0; at < headers.length; at += 2) {
+    const name = headers[at] as string;
     const lower = name.toLowerCase();
-    if (HOP_BY_HOP.has(lower) || lower === 'x-request-id' || lower.startsWith(OURS) || named?.has(lower)) continue;
-    out.push(name, rawHeaders[at + 1] as string);
-  }
-  if (trailers && headers.trailer !== undefined && headers['transfer-encoding'] !== undefined) {
-    out.push('trailer', headers.trailer);
+    const passes = lower === 'trailer' && trailers && framing === 'chunked';
+    if (HOP_BY_HOP.has(lower) && !passes) continue;
+    if (lower === 'x-request-id' || lower.startsWith(OURS) || named?.has(lower)) continue;
+    out.push(name, headers[at + 1] as string);
   }
   return out;
 }
 
-/** Trailers in the form that Node's `addTrailers` takes. */
-export function trailersOf({ rawTrailers }: IncomingMessage): [string, string][] {
+/** The first value of a header in a flat list. @param name in lower case */
+export function valueIn(headers: readonly string[], name: string): string | undefined {
+  for (let at = 0; at < headers.length; at += 2) {
+    const one = headers[at] as string;
+    if (one.length === name.length && one.toLowerCase() === name) return headers[at + 1];
+  }
+  return undefined;
+}
+
+/** The trailers of a flat list that may pass, in the form that Node's `addTrailers` takes. */
+export function trailersOf(rawTrailers: readonly string[]): [string, string][] {
   const pairs: [string, string][] = [];
   for (let at = 0; at < rawTrailers.length; at += 2) {
     const name = rawTrailers[at] as string;

@@ -148,7 +148,7 @@ export class Lane implements Waiting {
   /** Takes in an instance that is there. */
   admit(instance: Instance, asleep = false): void {
     const { closed, byId, log, now } = this.#parts;
-    const resident = new Resident(instance, this.route, now());
+    const resident = new Resident(instance, this.route, now);
     if (closed() || byId.has(instance.id)) {
       if (!asleep) this.#parts.quota.give(this.route);
       if (closed()) this.#parts.end(resident);

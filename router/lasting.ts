@@ -1,5 +1,6 @@
-import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Roundtrip } from './wire/roundtrip.ts';
 
 /*
  * Connections that stay open for as long as they like, and outlive the sleep of
@@ -40,15 +41,14 @@ export interface Watcher {
 
 /** An answer that goes on: an event stream. Nothing comes from its client but its end. */
 export class EventStream implements Lasting {
-  readonly #up: ClientRequest;
+  readonly #up: Roundtrip;
   readonly #res: ServerResponse;
   #held = false;
   #left = false;
 
-  constructor(up: ClientRequest, answer: IncomingMessage, res: ServerResponse, watcher: Watcher) {
+  constructor(up: Roundtrip, res: ServerResponse) {
     this.#up = up;
     this.#res = res;
-    answer.on('data', () => watcher.moved());
   }
 
   get owed(): boolean {
@@ -57,13 +57,13 @@ export class EventStream implements Lasting {
 
   hold(): void {
     this.#held = true;
-    this.#up.socket?.setKeepAlive(false);
+    this.#up.probeAfter(undefined);
   }
 
   go(): void {
     this.#held = false;
     if (this.#left) this.#up.destroy();
-    else this.#up.socket?.setKeepAlive(true, KEEPALIVE_MS);
+    else this.#up.probeAfter(KEEPALIVE_MS);
   }
 
   /** The client has left: the instance is told, as soon as it can hear it. */

@@ -1,13 +1,12 @@
-import type { Agent } from 'node:http';
-import type { Duplex } from 'node:stream';
 import type { Lasting, Watcher } from './lasting.ts';
 import type { EdgeParts, Instance, Start } from './parts.ts';
 import type { Resident } from './resident.ts';
+import type { Connections } from './wire/connections.ts';
 
 /** One request's place on an instance. Give it back with `release`, always. */
 export interface Lease extends Watcher {
   readonly instance: Instance;
-  readonly agent: Agent;
+  readonly connections: Connections;
   readonly start: Start;
   /** When the place was there, on the edge's clock. */
   readonly placed: number;
@@ -15,8 +14,6 @@ export interface Lease extends Watcher {
   readonly thawMs: number;
   /** The request became a connection that stays; it no longer counts as a request once all instances are up. */
   last(lasting: Lasting): void;
-  /** Destroys `socket` when the instance goes. */
-  hold(socket: Duplex): void;
   /** The instance does not answer as it should: no more requests to it, and it ends once nothing uses it. */
   retire(reason: string): void;
   /** Gives the place back; once is enough, more does nothing. */
@@ -42,7 +39,7 @@ export function leaseOn(
   let held: 'request' | Lasting | undefined = 'request';
   return {
     instance: resident.instance,
-    agent: resident.agent,
+    connections: resident.connections,
     start: thawMs === undefined ? 'warm' : resident.instance.resumed === true ? 'resumed' : 'cold',
     placed: now(),
     thawMs: thawMs ?? 0,
@@ -58,7 +55,6 @@ export function leaseOn(
       resident.movedAt = now();
     },
     stir: () => home.slumber.stir(resident),
-    hold: (socket) => resident.hold(socket),
     retire: (reason) => {
       if (resident.retired || resident.gone) return;
       resident.retired = true;

@@ -1,28 +1,13 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { type ErrorCode, toThawError } from '../platform/errors.ts';
-import type { EdgeParts, Finished, Route } from './parts.ts';
-import type { Reached } from './reach.ts';
-import type { Trace } from './trace.ts';
+import { toThawError } from '../platform/errors.ts';
+import type { Exchange } from './exchange.ts';
+import type { EdgeParts, Finished } from './parts.ts';
 
+const SWITCHING_PROTOCOLS = 101;
 /** Paths are told up to here. */
 const LONGEST_PATH = 1024;
 /** What is told of a request whose client left before there was an answer. */
 const LEFT = { status: 499, code: 'cancelled' } as const;
-
-/** What is noted of a request while it is under way. */
-export interface Entry {
-  readonly req: IncomingMessage;
-  readonly requestId: string;
-  readonly trace: Trace;
-  /** When it came, on the edge's clock. */
-  readonly began: number;
-  route: Route | undefined;
-  reached: Reached | undefined;
-  /** When its answer began, on the edge's clock. */
-  answered: number | undefined;
-  code: ErrorCode | undefined;
-}
 
 /** Tells of each request when it is over. */
 export class Ledger {
@@ -34,29 +19,19 @@ export class Ledger {
     this.#parts = parts;
   }
 
-  open(request: Pick<Entry, 'req' | 'requestId' | 'trace' | 'began'>): Entry {
-    return { ...request, route: undefined, reached: undefined, answered: undefined, code: undefined };
-  }
-
-  /** An instance's answer has begun. */
-  reached(entry: Entry, reached: Reached): void {
-    entry.reached = reached;
-    entry.answered = this.#parts.now();
-  }
-
   /** The edge itself has to answer. */
-  failed(entry: Entry, error: unknown): void {
-    entry.code = toThawError(error).code;
-    if (entry.code !== 'cancelled') entry.answered ??= this.#parts.now();
+  failed(exchange: Exchange, error: unknown): void {
+    exchange.code = toThawError(error).code;
+    if (exchange.code !== 'cancelled') exchange.answered ??= this.#parts.now();
   }
 
   /** The request is over: its answer was sent, or broke off. */
-  close(entry: Entry, res: ServerResponse): void {
+  close(exchange: Exchange): void {
     const { finished, now, log } = this.#parts;
     if (finished === undefined) return;
-    const { req, requestId, trace, began, route, reached, answered } = entry;
-    const switched = reached?.upgraded !== undefined;
-    const sent = switched ? reached.answer.statusCode : res.headersSent ? res.statusCode : undefined;
+    const { req, res, requestId, trace, began, route, reached, answered, code } = exchange;
+    const switched = reached?.answer.status === SWITCHING_PROTOCOLS;
+    const sent = switched ? SWITCHING_PROTOCOLS : res.headersSent ? res.statusCode : undefined;
     const url = req.url ?? '';
     const query = url.indexOf('?');
     const request: Finished = {
@@ -66,7 +41,7 @@ export class Ledger {
       method: req.method ?? '',
       path: url.slice(0, Math.min(query < 0 ? url.length : query, LONGEST_PATH)),
       status: sent ?? LEFT.status,
-      code: sent === undefined ? LEFT.code : entry.code,
+      code: sent === undefined ? LEFT.code : code,
       cut: !switched && !res.writableFinished,
       instance: reached?.lease.instance.id,
       start: reached?.lease.start,

@@ -1,10 +1,6 @@
-import { Agent } from 'node:http';
-import type { Duplex } from 'node:stream';
 import type { Lasting } from './lasting.ts';
 import type { EdgeParts, Instance, Route } from './parts.ts';
-
-/** Free connections kept to one instance. */
-const FREE_CONNECTIONS = 64;
+import { Connections } from './wire/connections.ts';
 
 /**
  * One instance at the edge: its load, the connections to it, and whether it sleeps.
@@ -17,11 +13,9 @@ const FREE_CONNECTIONS = 64;
 export class Resident {
   instance: Instance;
   readonly route: Route;
-  /** Keeps connections to the instance's port; goes with the instance. */
-  readonly agent = new Agent({ keepAlive: true, maxFreeSockets: FREE_CONNECTIONS });
+  /** Those that carry requests; they go with the instance. */
+  readonly connections: Connections;
   state: 'awake' | 'falling' | 'asleep' | 'waking' = 'awake';
-  /** Connections that the agent does not know of. */
-  readonly #raw = new Set<Duplex>();
   /** Connections that stay open for as long as they like: WebSockets, event streams. */
   readonly #lasting = new Set<Lasting>();
   /** Those of them whose clients left while it slept: it is told when it wakes up. */
@@ -52,11 +46,12 @@ export class Resident {
   #waking: Promise<void> | undefined;
   readonly #ended = new AbortController();
 
-  constructor(instance: Instance, route: Route, now: number) {
+  constructor(instance: Instance, route: Route, now: () => number) {
     this.instance = instance;
     this.route = route;
-    this.movedAt = now;
-    this.since = now;
+    this.connections = new Connections(now);
+    this.movedAt = now();
+    this.since = this.movedAt;
   }
 
   /** How many connections stay open. */
@@ -79,16 +74,6 @@ export class Resident {
     return !this.retired && this.state === 'awake';
   }
 
-  /** Destroys `socket` when the instance goes. */
-  hold(socket: Duplex): void {
-    if (this.gone) {
-      socket.destroy();
-      return;
-    }
-    this.#raw.add(socket);
-    socket.once('close', () => this.#raw.delete(socket));
-  }
-
   /** A lasting connection came. */
   join(lasting: Lasting): void {
     if (this.gone) lasting.destroy();
@@ -105,7 +90,7 @@ export class Resident {
     this.state = 'falling';
     for (const one of this.#lasting) one.hold();
     // The kept connections would be dead weight in the snapshot, and dead when it has slept for long.
-    for (const sockets of Object.values(this.agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
+    this.connections.closeFree();
     this.#falling = freeze(this.instance.id);
     await this.#falling;
     this.#falling = undefined;
@@ -144,8 +129,7 @@ export class Resident {
     this.gone = true;
     this.#ended.abort();
     clearTimeout(this.idleTimer);
-    this.agent.destroy();
+    this.connections.close();
     for (const one of [...this.#lasting, ...this.#left]) one.destroy();
-    for (const socket of this.#raw) socket.destroy();
   }
 }

@@ -1,11 +1,15 @@
-import { type ClientRequest, type IncomingMessage, STATUS_CODES } from 'node:http';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import { ThawError } from '../platform/errors.ts';
-import { type Carrier, type Exchange, edgeHeaders, relay } from './forward.ts';
-import { hasBody, toClient, toInstance } from './headers.ts';
+import type { Reached } from './attempt.ts';
+import type { Exchange } from './exchange.ts';
+import type { Carrier } from './forward.ts';
+import { bodyOf, toClient, toInstance, valueIn } from './headers.ts';
 import { Joint } from './lasting.ts';
 import type { Lease } from './lease.ts';
-import { type Call, type Reached, reach } from './reach.ts';
+import type { Route } from './parts.ts';
+import { reach } from './reach.ts';
+import { edgeHeaders, relay } from './relay.ts';
+import type { Roundtrip } from './wire/roundtrip.ts';
 
 /**
  * True for a request whose connection may become another protocol's. Not for
@@ -15,7 +19,7 @@ import { type Call, type Reached, reach } from './reach.ts';
  */
 export function mayUpgrade(req: IncomingMessage): boolean {
   const asked = req.headers.upgrade?.toLowerCase();
-  return asked !== undefined && !/\bh2c?\b|http\//.test(asked) && req.httpVersion === '1.1' && !hasBody(req);
+  return asked !== undefined && !/\bh2c?\b|http\//.test(asked) && req.httpVersion === '1.1' && bodyOf(req) === 'none';
 }
 
 /**
@@ -25,10 +29,16 @@ export function mayUpgrade(req: IncomingMessage): boolean {
  * @param head what the client sent already, past its request
  * @throws ThawError as `reach` does, before anything of an answer was sent
  */
-export async function upgrade(carrier: Carrier, exchange: Exchange, client: Socket, head: Buffer): Promise<Reached> {
-  const { req, route, requestId, trace } = exchange;
+export async function upgrade(
+  carrier: Carrier,
+  exchange: Exchange,
+  route: Route,
+  client: Socket,
+  head: Buffer,
+): Promise<Reached> {
+  const { req, requestId, trace } = exchange;
   const abort = new AbortController();
-  let up: ClientRequest | undefined;
+  let up: Roundtrip | undefined;
   let lease: Lease | undefined;
   const leave = () => {
     abort.abort();
@@ -39,47 +49,47 @@ export async function upgrade(carrier: Carrier, exchange: Exchange, client: Sock
   client.once('end', leave);
   // Nothing reads the connection now; without this its end would go unnoticed.
   client.read(0);
-  const call: Call = {
+  return await reach(carrier.pool, {
     route,
-    routeNow: () => carrier.routeNow(exchange),
+    routeNow: () => carrier.routeNow(exchange) ?? route,
     method: req.method ?? 'GET',
     path: req.url ?? '/',
     headers: toInstance(req, requestId, trace, req.headers.upgrade),
+    body: 'none',
     repeatable: req.method === 'GET',
-    upgrade: true,
-    information: () => {},
     gone: () => abort.signal.aborted,
     signal: () => abort.signal,
     sending: (made) => {
       up = made;
     },
-  };
-  const reached = await reach(carrier.pool, call);
-  lease = reached.lease;
-  if (call.gone()) {
-    reached.upgraded?.socket.destroy();
-    leave();
-    throw new ThawError('cancelled', 'The client left before the answer.');
-  }
-  client.off('end', leave);
-  if (reached.upgraded === undefined) {
-    relay(carrier, exchange, reached);
-  } else {
-    client.off('close', leave);
-    client.once('close', lease.release);
-    exchange.res.detachSocket(client);
-    client.write(switching(carrier, exchange, reached), 'latin1');
-    const { socket, head: fromInstance } = reached.upgraded;
-    lease.last(new Joint(client, socket as Socket, lease, { client: head, instance: fromInstance }));
-  }
-  return reached;
+    sendBody: () => {},
+    interim: () => {},
+    answered: (reached, made) => {
+      const taker = relay(carrier, exchange, reached, made);
+      lease = reached.lease;
+      client.off('end', leave);
+      return taker;
+    },
+    switched: (reached, instance, first) => {
+      lease = reached.lease;
+      client.off('end', leave);
+      client.off('close', leave);
+      client.once('close', lease.release);
+      exchange.reached = reached;
+      exchange.answered = carrier.now();
+      exchange.res.detachSocket(client);
+      client.write(switching(carrier, exchange, reached), 'latin1');
+      lease.last(new Joint(client, instance, lease, { client: head, instance: first }));
+    },
+  });
 }
 
 /** The head of the answer that switches protocols. */
 function switching(carrier: Carrier, exchange: Exchange, { answer, lease }: Reached): string {
   const headers = [...toClient(answer, false), ...edgeHeaders(carrier, exchange, lease)];
-  headers.push('connection', 'Upgrade', 'upgrade', answer.headers.upgrade ?? exchange.req.headers.upgrade ?? '');
-  let text = `HTTP/1.1 101 ${answer.statusMessage || STATUS_CODES[101]}\r\n`;
+  const protocol = valueIn(answer.headers, 'upgrade') ?? exchange.req.headers.upgrade ?? '';
+  headers.push('connection', 'Upgrade', 'upgrade', protocol);
+  let text = `HTTP/1.1 101 ${answer.reason || STATUS_CODES[101]}\r\n`;
   for (let at = 0; at < headers.length; at += 2) text += `${headers[at]}: ${headers[at + 1]}\r\n`;
   return `${text}\r\n`;
 }

@@ -1,7 +1,8 @@
 import type { Log } from '../log.ts';
-import type { LogLine, RequestRecord } from './contract.ts';
-import { levelOfRequest, sentence } from './request-line.ts';
+import type { RequestRecord } from './contract.ts';
+import { levelOfRequest } from './request-line.ts';
 import type { LogStore } from './store.ts';
+import { storeRequest } from './stored.ts';
 
 /** Lines are written in groups: what comes within this time goes to disk at once. */
 const GROUP_MS = 100;
@@ -26,16 +27,11 @@ export interface AccessParts {
   clock(): Date;
 }
 
-interface Pending {
-  at: number;
-  deployment: string;
-  event: AccessEvent;
-}
-
 /** Brings one line for each request into the log of its app. Whoever adds one waits for nothing. */
 export class AccessLog implements AsyncDisposable {
   readonly #parts: AccessParts;
-  #pending = new Map<string, Pending[]>();
+  /** By app, as they go to disk: objects that wait for it cost more, for the garbage collector copies them twice. */
+  #pending = new Map<string, string[]>();
   #count = 0;
   #lost = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -52,10 +48,10 @@ export class AccessLog implements AsyncDisposable {
       return;
     }
     this.#count += 1;
-    const one = { at: this.#parts.clock().getTime(), deployment, event };
+    const line = lineOf(this.#parts.clock().toISOString(), deployment, event);
     const group = this.#pending.get(app);
-    if (group === undefined) this.#pending.set(app, [one]);
-    else group.push(one);
+    if (group === undefined) this.#pending.set(app, [line]);
+    else group.push(line);
     this.#timer ??= setTimeout(() => void this.flush(), GROUP_MS);
   }
 
@@ -80,7 +76,7 @@ export class AccessLog implements AsyncDisposable {
     for (const [app, group] of groups) {
       try {
         const id = await appId(app);
-        if (id !== undefined) await store.append(id, group.map(lineOf));
+        if (id !== undefined) await store.appendStored(id, group);
       } catch (err) {
         log.warn({ app, lines: group.length, err }, 'access lines were lost');
       } finally {
@@ -90,7 +86,7 @@ export class AccessLog implements AsyncDisposable {
   }
 }
 
-function lineOf({ at, deployment, event }: Pending): LogLine {
+function lineOf(time: string, deployment: string, event: AccessEvent): string {
   const { requestId, instance, method, path, status, ms, bytes, start, code, traceId, cut } = event;
   const request: RequestRecord = {
     method,
@@ -103,14 +99,6 @@ function lineOf({ at, deployment, event }: Pending): LogLine {
     ...(cut ? { cut } : {}),
     traceId,
   };
-  return {
-    time: new Date(at).toISOString(),
-    instance: instance ?? null,
-    deployment,
-    stream: 'request',
-    level: levelOfRequest(request),
-    requestId,
-    line: sentence(request),
-    request,
-  };
+  const level = levelOfRequest(request);
+  return storeRequest({ time, instance: instance ?? null, deployment, stream: 'request', level, requestId, request });
 }

@@ -2,7 +2,7 @@ import type { LogLine, LogQuery } from './contract.ts';
 import { matcherOf } from './query.ts';
 import { search } from './search.ts';
 import { Segments } from './segments.ts';
-import { store } from './stored.ts';
+import { restore, store } from './stored.ts';
 
 /** Lines that a reader may be behind; of more it loses the oldest. */
 const MOST_BEHIND = 10_000;
@@ -26,12 +26,24 @@ export class LogStore {
 
   /** Adds lines of an app, in the order of the calls. */
   append(app: string, lines: LogLine[]): Promise<void> {
-    if (lines.length === 0) return Promise.resolve();
+    return this.#append(app, lines.map(store), () => lines);
+  }
+
+  /** Adds lines of an app that are as `stored.ts` makes them; they are read again only for those who follow. */
+  appendStored(app: string, lines: string[]): Promise<void> {
+    return this.#append(app, lines, () => lines.map(restore).filter((line) => line !== undefined));
+  }
+
+  #append(app: string, stored: string[], told: () => LogLine[]): Promise<void> {
+    if (stored.length === 0) return Promise.resolve();
     return this.#inTurn(app, async () => {
       if (this.#removed.has(app)) return;
-      for (const text of pieces(lines, this.#segments.segmentBytes * PART_OF_FILE))
+      for (const text of pieces(stored, this.#segments.segmentBytes * PART_OF_FILE))
         await this.#segments.append(app, text);
-      for (const listener of this.#listeners.get(app) ?? []) listener(lines);
+      const listeners = this.#listeners.get(app);
+      if (listeners === undefined) return;
+      const lines = told();
+      for (const listener of listeners) listener(lines);
     });
   }
 
@@ -108,12 +120,17 @@ export class LogStore {
   }
 }
 
-/** Stored lines, in pieces of at most `most` bytes, or one line. */
-function* pieces(lines: readonly LogLine[], most: number): Generator<string> {
+/** Lines with their ends, in pieces of at most `most` bytes, or one line. */
+function* pieces(lines: readonly string[], most: number): Generator<string> {
+  const all = `${lines.join('\n')}\n`;
+  if (Buffer.byteLength(all) <= most) {
+    yield all;
+    return;
+  }
   let piece = '';
   let bytes = 0;
   for (const line of lines) {
-    const text = `${store(line)}\n`;
+    const text = `${line}\n`;
     const more = Buffer.byteLength(text);
     if (piece !== '' && bytes + more > most) {
       yield piece;

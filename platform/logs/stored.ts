@@ -1,12 +1,23 @@
-import type { LogLine } from './contract.ts';
+import type { LogLine, RequestRecord } from './contract.ts';
 import { describeLine } from './guess.ts';
 import { sentence } from './request-line.ts';
 
-/** A line as it is on disk: one JSON object, its time first. A request's text is not kept: the rest says the same. */
+/** A request's line without its text, which is not kept: the rest says the same. Its keys are in the order of the disk's. */
+type StoredRequest = Pick<LogLine, 'time' | 'instance' | 'deployment' | 'stream' | 'level'> & {
+  requestId: string | undefined;
+  request: RequestRecord;
+};
+
+/** A line as it is on disk: one JSON object, its time first. */
 export function store(line: LogLine): string {
   const { time, instance, deployment, stream, level, requestId, seq, request } = line;
-  const rest = request === undefined ? { line: line.line } : { request };
-  return JSON.stringify({ time, instance, deployment, stream, level, requestId, seq, ...rest });
+  if (request !== undefined) return storeRequest({ time, instance, deployment, stream, level, requestId, request });
+  return JSON.stringify({ time, instance, deployment, stream, level, requestId, seq, line: line.line });
+}
+
+/** The same for a request, without making a line of it first. */
+export function storeRequest(line: StoredRequest): string {
+  return JSON.stringify(line);
 }
 
 /** The line that was stored; undefined for one that was cut short by a crash. */

@@ -132,6 +132,14 @@ test('an app that takes no upgrades answers as to any request, however long its 
   assert.ok(text.endsWith(`\r\n\r\n${long}`));
 });
 
+test('an app that switches protocols though nobody asked for that is answered for with 502', async () => {
+  await using stand = await openStand({
+    app: () => (req) => void req.socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\nraw'),
+  });
+  assert.equal((await ask({ port: stand.port })).status, 502);
+  await until(() => stand.edge.instances()[0]?.requests === 0);
+});
+
 test('an upgrade to no app is answered with an error, and the connection ends', async () => {
   await using stand = await openStand({ app: plain });
   const socket = await stand.dial();
