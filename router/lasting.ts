@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { PROBE_AFTER_MS } from './wire/connections.ts';
 import type { Roundtrip } from './wire/roundtrip.ts';
 
 /*
@@ -15,8 +16,6 @@ import type { Roundtrip } from './wire/roundtrip.ts';
  * the connection or a question whether it is still there.
  */
 
-/** Idle time after which the kernel asks whether the other side of a connection is still there. */
-export const KEEPALIVE_MS = 60_000;
 /** Once one side has closed, the other may take this long to read what is left. */
 const CLOSING_MS = 10_000;
 
@@ -63,7 +62,7 @@ export class EventStream implements Lasting {
   go(): void {
     this.#held = false;
     if (this.#left) this.#up.destroy();
-    else this.#up.probeAfter(KEEPALIVE_MS);
+    else this.#up.probeAfter(PROBE_AFTER_MS);
   }
 
   /** The client has left: the instance is told, as soon as it can hear it. */
@@ -97,7 +96,7 @@ export class Joint implements Lasting {
     for (const side of [client, instance]) {
       side.setNoDelay(true);
       side.setTimeout(0);
-      side.setKeepAlive(true, KEEPALIVE_MS);
+      side.setKeepAlive(true, PROBE_AFTER_MS);
       side.on('error', () => {}); // Its 'close' follows.
     }
     if (first.instance.length > 0) client.write(first.instance);
@@ -126,7 +125,7 @@ export class Joint implements Lasting {
 
   go(): void {
     this.#held = false;
-    this.#instance.setKeepAlive(true, KEEPALIVE_MS);
+    this.#instance.setKeepAlive(true, PROBE_AFTER_MS);
     for (const chunk of this.#kept.splice(0)) this.#instance.write(chunk);
     this.#read();
     if (this.#ended) this.#end();

@@ -51,6 +51,10 @@ export class Relay implements Taker {
   readonly #up: Roundtrip;
   /** Of the body, the piece that came last: what comes at once leaves at once, in one packet with the head if need be. */
   #held: Buffer | undefined;
+  /** The head has left. */
+  #begun = false;
+  /** The client takes no more for now. */
+  #full = false;
   /** Told that something of the body came. */
   moved: (() => void) | undefined;
 
@@ -67,21 +71,19 @@ export class Relay implements Taker {
 
   lull(): void {
     if (this.#held !== undefined) this.#pass();
-    // A head that comes alone leaves alone; Node sends it but once.
-    else if (!this.#res.destroyed) this.#res.flushHeaders();
+    else if (!this.#begun && !this.#res.destroyed) this.#res.flushHeaders();
+    this.#begun = true;
   }
 
   end(trailers: string[]): void {
     const res = this.#res;
     if (res.destroyed) return;
-    if (trailers.length === 0) {
-      res.end(this.#held);
-      return;
-    }
-    this.#pass();
     try {
-      res.addTrailers(trailersOf(trailers));
-      res.end();
+      if (trailers.length > 0) {
+        this.#pass();
+        res.addTrailers(trailersOf(trailers));
+      }
+      res.end(this.#held);
     } catch {
       res.destroy();
     }
@@ -95,8 +97,13 @@ export class Relay implements Taker {
   #pass(): void {
     const piece = this.#held;
     this.#held = undefined;
-    if (piece === undefined || this.#res.destroyed || this.#res.write(piece)) return;
+    this.#begun = true;
+    if (piece === undefined || this.#res.destroyed || this.#res.write(piece) || this.#full) return;
+    this.#full = true;
     this.#up.pause();
-    this.#res.once('drain', () => this.#up.resume());
+    this.#res.once('drain', () => {
+      this.#full = false;
+      this.#up.resume();
+    });
   }
 }

@@ -65,9 +65,9 @@ export class Connection {
     this.#roundtrip = roundtrip;
     this.#parser.expect(request.method === 'HEAD');
     if (request.body !== 'none') {
-      // A body's first piece goes with the head where it is at hand.
+      // A body's first piece goes with the head where it is at hand; it is read a tick later.
       socket.cork();
-      process.nextTick(() => socket.uncork());
+      setImmediate(() => socket.uncork());
     }
     socket.write(head, 'latin1');
     return roundtrip;

@@ -5,8 +5,8 @@ import { Connection } from './connection.ts';
 const MOST_FREE = 64;
 /** A kept connection is not used in the last moment before the instance closes it. */
 const MARGIN_MS = 1000;
-/** Idle time after which the kernel asks whether the other side is still there. */
-const PROBE_AFTER_MS = 60_000;
+/** Idle time after which the kernel asks whether the other side of a connection is still there. */
+export const PROBE_AFTER_MS = 60_000;
 
 /** All connections to one instance. */
 export class Connections {

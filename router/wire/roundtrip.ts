@@ -71,7 +71,8 @@ export class Roundtrip {
   /** Sends a piece of the body. @returns false when no more is to be sent until `drained` is called */
   write(piece: Buffer, drained: () => void): boolean {
     const socket = this.#carriage?.socket;
-    if (socket === undefined) return true;
+    // A chunk without a byte would be the last.
+    if (socket === undefined || piece.length === 0) return true;
     let more: boolean;
     if (this.#framing === 'chunked') {
       socket.cork();

@@ -135,6 +135,26 @@ test('64 MiB pass in each direction without being held in memory, and no faster 
   assert.equal(Buffer.concat(await answer.toArray()).toString(), String(size));
 });
 
+test('thousands of tiny pieces reach a client that is slow, whole and in order', async () => {
+  const count = 300_000;
+  await using stand = await openStand({
+    app: () => (req) => {
+      const chunks = Array.from({ length: count }, (_, n) => `1\r\n${n % 10}\r\n`).join('');
+      req.socket.end(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}0\r\n\r\n`);
+    },
+  });
+  const warnings: Error[] = [];
+  const warned = (warning: Error) => void warnings.push(warning);
+  process.on('warning', warned);
+  const answer = await begin({ port: stand.port });
+  await delay(100);
+  let text = '';
+  for await (const chunk of answer) text += chunk;
+  process.off('warning', warned);
+  assert.equal(text, '0123456789'.repeat(count / 10));
+  assert.deepEqual(warnings, []);
+});
+
 test('a client that leaves breaks off its request and frees its place', async () => {
   const left = Promise.withResolvers<void>();
   await using stand = await openStand({
