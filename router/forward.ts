@@ -1,5 +1,6 @@
 import type { ClientRequest, IncomingMessage, InformationEvent, ServerResponse } from 'node:http';
 import { ThawError } from '../platform/errors.ts';
+import { promisedCookie } from './guard.ts';
 import { hasBody, toClient, toInstance, trailersOf } from './headers.ts';
 import { EventStream } from './lasting.ts';
 import type { Lease } from './lease.ts';
@@ -142,12 +143,14 @@ export function relay(carrier: Carrier, exchange: Exchange, { answer, lease }: R
 }
 
 /** The headers that say what the edge did: the request's id, how the instance came to be there, where the time went. */
-export function edgeHeaders(carrier: Carrier, { began, requestId }: Exchange, lease: Lease): string[] {
+export function edgeHeaders(carrier: Carrier, { began, req, requestId }: Exchange, lease: Lease): string[] {
   const { thawMs, placed } = lease;
   const queueMs = Math.max(0, placed - began - thawMs);
   const appMs = carrier.now() - placed;
   const timing = `queue;dur=${queueMs.toFixed(1)}, thaw;dur=${thawMs.toFixed(1)}, app;dur=${appMs.toFixed(1)}`;
-  return ['x-request-id', requestId, 'x-thaw-start', lease.start, 'server-timing', timing];
+  const headers = ['x-request-id', requestId, 'x-thaw-start', lease.start, 'server-timing', timing];
+  const cookie = promisedCookie(req);
+  return cookie === undefined ? headers : [...headers, 'set-cookie', cookie];
 }
 
 /** Sends the body as it comes, once the client may send it. */

@@ -49,6 +49,8 @@ export interface Route {
   rateLimit?: RateLimit;
   /** Most instances of the whole project that are awake at once. Default: no limit. */
   projectInstances?: number;
+  /** Only who carries a token gets there; `admits` knows which. */
+  guarded?: true;
 }
 
 /** A thawed VM, as far as the edge needs to know it. */
@@ -73,6 +75,8 @@ export interface Listen {
 export interface EdgeParts {
   /** The route of a label or of a whole host name; called for each request, so it answers from memory. */
   resolve(name: string): Route | undefined;
+  /** Whether a token lets its bearer to a guarded route; absent: none does. Called for each request. */
+  admits?(token: string, route: Route): boolean;
   /**
    * Thaws one instance of a route's deployment; resolves when the code in it answers.
    *

@@ -3,6 +3,7 @@ import type { App, Control, CronRun, CronSpec, Deployment, Principal, Release } 
 import type { Finding, Host } from '../host/contract.ts';
 import type { Log } from '../log.ts';
 import type { LogLine, LogQuery } from '../logs/contract.ts';
+import type { Sandboxes } from './sandbox-parts.ts';
 
 /** An uploaded tree to build and release. */
 export interface DeployRequest {
@@ -111,6 +112,7 @@ export interface ApiParts {
   ): Promise<Deployed>;
   crons: Crons;
   buildCache: BuildCache;
+  sandboxes: Sandboxes;
   /** JSON schema of `thaw.toml`. */
   settingsSchema(): unknown;
   /** The log of an app, oldest line first; ends when `signal` fires. */

@@ -15,6 +15,7 @@ import { ThawError } from '../../platform/errors.ts';
 import { silentLog } from '../../platform/log.ts';
 import type { LogLine } from '../../platform/logs/contract.ts';
 import { RUN, temporaryDirectory } from '../fixtures/control.ts';
+import { noSandboxes } from '../fixtures/sandboxes.ts';
 
 /** The real API on a real control plane; what would need VMs is played by the test. */
 export interface TestServer extends AsyncDisposable {
@@ -147,6 +148,7 @@ export async function startServer(): Promise<TestServer> {
       list: async () => cached,
       clear: async (_project, app) => cached.splice(0).filter((entry) => app === undefined || entry.app === app).length,
     },
+    sandboxes: noSandboxes(),
     settingsSchema: () => ({ type: 'object' }),
     logs,
     instances: () => instances,
