@@ -92,6 +92,7 @@ export class Fleet {
         endsAt: null,
       } satisfies Partial<Sandbox>);
       gone(live.id);
+      live.over.abort();
       await live.turn(() => host.end(live.vm));
       this.#live.delete(live.id);
       this.#byVm.delete(live.vm);

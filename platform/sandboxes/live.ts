@@ -13,6 +13,8 @@ export class LiveSandbox {
   falling = false;
   /** Its time is up, and what follows from that has begun. */
   due = false;
+  /** Fires once it is over: a VM that is gone answers nothing, and closes no connection. */
+  readonly over = new AbortController();
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(record: SandboxRecord, vm: string) {

@@ -144,7 +144,7 @@ export class Sandboxes implements AsyncDisposable {
     const { argv, cwd, user, timeoutMs, maxOutputBytes } = command;
     const env = { ...live.record.environment, ...command.env };
     const request = { argv, env, timeoutMs, ...optional({ cwd, user, maxOutputBytes }) };
-    yield* this.#told(live, this.#in.parts.host.exec(live.vm, request, signal));
+    yield* this.#told(live, signal, (both) => this.#in.parts.host.exec(live.vm, request, both));
   }
 
   async *readFile(
@@ -155,7 +155,7 @@ export class Sandboxes implements AsyncDisposable {
   ): AsyncGenerator<Uint8Array> {
     requirePath(file.path);
     const live = await this.#awake(id, project, signal);
-    yield* this.#told(live, readFile(this.#in.parts.host, live.vm, file, signal));
+    yield* this.#told(live, signal, (both) => readFile(this.#in.parts.host, live.vm, file, both));
   }
 
   async writeFile(
@@ -165,13 +165,13 @@ export class Sandboxes implements AsyncDisposable {
     signal: AbortSignal,
   ): Promise<void> {
     const live = await this.#awake(id, project, signal);
-    await writeFile(this.#in.parts.host, live.vm, file, signal);
+    await this.#done(live, signal, (both) => writeFile(this.#in.parts.host, live.vm, file, both));
   }
 
   async *getTree(id: string, project: string | null, path: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     const from = requirePath(path);
     const live = await this.#awake(id, project, signal);
-    yield* this.#told(live, this.#in.parts.host.getTree(live.vm, from, signal));
+    yield* this.#told(live, signal, (both) => this.#in.parts.host.getTree(live.vm, from, both));
   }
 
   async putTree(
@@ -182,7 +182,7 @@ export class Sandboxes implements AsyncDisposable {
   ): Promise<void> {
     const to = requirePath(path);
     const live = await this.#awake(id, project, signal);
-    await this.#in.parts.host.putTree(live.vm, to, tar, signal);
+    await this.#done(live, signal, (both) => this.#in.parts.host.putTree(live.vm, to, tar, both));
   }
 
   /** What it used in the last hour. @throws ThawError `not_found`, `gone` */
@@ -271,15 +271,29 @@ export class Sandboxes implements AsyncDisposable {
   }
 
   /** What breaks off because the sandbox has ended says so. */
-  async *#told<T>(live: LiveSandbox, values: AsyncIterable<T>): AsyncGenerator<T> {
+  async *#told<T>(
+    live: LiveSandbox,
+    signal: AbortSignal,
+    use: (signal: AbortSignal) => AsyncIterable<T>,
+  ): AsyncGenerator<T> {
     try {
-      yield* values;
+      yield* use(AbortSignal.any([signal, live.over.signal]));
     } catch (error) {
-      if (live.ending && error instanceof ThawError && error.code === 'unavailable') {
-        await this.#in.fleet.find(live.id, null); // throws what it ended with
-      }
-      throw error;
+      throw await this.#why(live, signal, error);
     }
+  }
+
+  async #done(live: LiveSandbox, signal: AbortSignal, use: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    try {
+      await use(AbortSignal.any([signal, live.over.signal]));
+    } catch (error) {
+      throw await this.#why(live, signal, error);
+    }
+  }
+
+  async #why(live: LiveSandbox, signal: AbortSignal, error: unknown): Promise<unknown> {
+    if (!live.ending || signal.aborted) return error;
+    return this.#in.fleet.find(live.id, null).catch((over: unknown) => over);
   }
 }
 
