@@ -84,7 +84,11 @@ export class Fleet {
       live.ending = true;
       const { control, clock, gone, host, log } = this.parts;
       const endedAt = clock().toISOString();
-      await control.sandboxes.end([live.id], reason, endedAt);
+      await control.sandboxes.end([live.id], reason, endedAt).catch((error: unknown) => {
+        // Nothing has happened yet: whoever tries again may have better luck.
+        live.ending = false;
+        throw error;
+      });
       Object.assign(live.record, {
         state: 'ended',
         endReason: reason,

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Alarm } from '../crons/alarm.ts';
 import type { HostEvent } from '../host/contract.ts';
 import type { SandboxEndReason } from './contract.ts';
@@ -9,6 +10,8 @@ import type { Templates } from './templates.ts';
 
 /** Snapshots that are written at once as the server stops. */
 const ASLEEP_AT_ONCE = 4;
+/** What failed at the end of a sandbox's time is tried again after this. */
+const AGAIN_MS = 1000;
 
 /** Ends sandboxes when their time is up or their VM has gone, and carries them over from one server to the next. */
 export class Lifetime implements AsyncDisposable {
@@ -91,11 +94,7 @@ export class Lifetime implements AsyncDisposable {
 
   #ring(): void {
     for (const live of this.#fleet.all()) {
-      if (this.#isDue(live)) {
-        void this.#timeIsUp(live).catch((err: unknown) =>
-          this.#fleet.parts.log.error({ sandbox: live.id, err }, 'a sandbox could not be ended'),
-        );
-      }
+      if (this.#isDue(live)) void this.#timeIsUp(live);
     }
     this.#set();
   }
@@ -110,6 +109,9 @@ export class Lifetime implements AsyncDisposable {
     try {
       if (live.record.autoPause) await pause(this.#fleet, live);
       else await this.#fleet.end(live, 'ttl');
+    } catch (err) {
+      this.#fleet.parts.log.error({ sandbox: live.id, err }, 'a sandbox whose time is up could not be ended or paused');
+      await sleep(AGAIN_MS, undefined, { signal: this.#closing.signal }).catch(() => {});
     } finally {
       live.due = false;
       this.#set();
