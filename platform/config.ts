@@ -55,6 +55,12 @@ const schema = z.object({
   THAW_PROJECT_RPS: count(0, 1_000_000).default(0),
   /** Most requests at once of a project that was quiet; 0 = what it may send in two seconds. */
   THAW_PROJECT_BURST: count(0, 1_000_000).default(0),
+  /** Longest a sandbox may live before its time is set anew. */
+  THAW_SANDBOX_MAX_TTL_S: count(1, 31_536_000).default(86_400),
+  /** Most memory of one sandbox. */
+  THAW_SANDBOX_MAX_MEMORY_MB: count(128, 16_384).default(4096),
+  /** Most processors of one sandbox. */
+  THAW_SANDBOX_MAX_CPUS: count(1, 64).default(4),
   /** Longest a request waits for an instance. */
   THAW_WAKE_TIMEOUT_MS: count(100, 600_000).default(30_000),
   /** Longest an instance may take to send its first byte. */
@@ -123,6 +129,9 @@ export interface Config {
   projectRps: number;
   /** 0 = what fits the rate. */
   projectBurst: number;
+  sandboxMaxTtlSeconds: number;
+  sandboxMaxMemoryMiB: number;
+  sandboxMaxCpus: number;
   wakeTimeoutMs: number;
   responseTimeoutMs: number;
   maxSourceBytes: number;
@@ -186,6 +195,9 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     projectInstances: value.THAW_PROJECT_INSTANCES,
     projectRps: value.THAW_PROJECT_RPS,
     projectBurst: value.THAW_PROJECT_BURST,
+    sandboxMaxTtlSeconds: value.THAW_SANDBOX_MAX_TTL_S,
+    sandboxMaxMemoryMiB: value.THAW_SANDBOX_MAX_MEMORY_MB,
+    sandboxMaxCpus: value.THAW_SANDBOX_MAX_CPUS,
     wakeTimeoutMs: value.THAW_WAKE_TIMEOUT_MS,
     responseTimeoutMs: value.THAW_RESPONSE_TIMEOUT_MS,
     maxSourceBytes: value.THAW_MAX_SOURCE_MB * 1024 * 1024,

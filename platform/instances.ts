@@ -71,10 +71,15 @@ export class Instances {
     return { id: vm.id, address: vm.address, port: known.port, phases: vm.phases, resumed: true };
   }
 
-  /** Hands the edge the instances that outlived an earlier server, and ends those that nothing leads to. */
-  async takeBack(edge: Pick<Edge, 'adopt'>): Promise<void> {
+  /**
+   * Hands the edge the instances that outlived an earlier server, and ends those that nothing leads to.
+   *
+   * @param others roles of VMs that somebody else takes back
+   */
+  async takeBack(edge: Pick<Edge, 'adopt'>, others: ReadonlySet<string> = new Set()): Promise<void> {
     const { host, table } = this.#parts;
     for (const vm of host.list()) {
+      if (others.has(vm.labels.role ?? '')) continue;
       const label = vm.labels.label;
       const route = vm.labels.role === ROLE && label !== undefined ? table.get(label) : undefined;
       if (route === undefined || route.deployment !== vm.labels.deployment) {

@@ -16,6 +16,11 @@ import type { Log } from './log.ts';
 
 /** A probe that cannot even clean up after itself is killed this long after its limit. */
 const PROBE_GRACE_MS = 5_000;
+/**
+ * Run in every image before it is frozen: most command lines begin with a shell. It is in memory then and need not be read
+ * from the disk, and so is what the agent needs to start a command.
+ */
+const SHELL = ['/bin/sh', '-c', 'true'];
 const SYSTEM_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** What this machine starts VMs from: runtime images, and the programs that jail VMMs and open sockets in slots. */
@@ -28,11 +33,12 @@ export interface Machine {
 /** @throws ThawError `misconfigured` when setup has not been run */
 export async function readMachine(images: string): Promise<Machine> {
   const { kernel, initramfs, images: disks, agent, launcher, intercept } = await readCatalogue(images);
+  const warmed = Object.entries(disks).map(([name, disk]) => [name, { ...disk, warm: [SHELL, ...disk.warm] }]);
   return {
     imageSet: {
       kernel: { path: kernel.path, release: kernel.release, commandLine: KERNEL_COMMAND_LINE },
       initramfs: { path: initramfs.path, hash: kernel.hash },
-      images: disks,
+      images: Object.fromEntries(warmed),
       agent,
     },
     launcher: launcher.path,

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { serve as listen, type ServerType } from '@hono/node-server';
 import { openBuilders } from '../builders/open.ts';
@@ -27,6 +28,9 @@ import { countedThaw } from './metrics/counted-thaw.ts';
 import { openMetrics } from './metrics/open.ts';
 import { Retention } from './retention.ts';
 import { type AppRoute, withLimits } from './route-limits.ts';
+import { SandboxEdge } from './sandbox-edge.ts';
+import { ROLE as SANDBOX } from './sandboxes/making.ts';
+import { openSandboxes } from './sandboxes/open.ts';
 import { VERSION } from './version.ts';
 
 export interface Server extends AsyncDisposable {
@@ -71,8 +75,8 @@ export async function serve(config: Config, log: Log): Promise<Server> {
     new AccessLog({ store, appId: (name) => ids.of(name), log: log.child({ room: 'logs' }), clock: () => new Date() }),
   );
   const metrics = openMetrics({
-    instances: () => edge.instances(),
-    queues: () => edge.queues(),
+    instances: () => ports.apps(edge.instances()),
+    queues: () => ports.apps(edge.queues()),
     facts: () => host.facts(),
   });
   const url = (app: string, branch: string) =>
@@ -91,6 +95,24 @@ export async function serve(config: Config, log: Log): Promise<Server> {
     }),
   );
 
+  const ports = new SandboxEdge(config);
+  const sandboxes = opened.use(
+    await openSandboxes({
+      host,
+      control,
+      bounds: {
+        maxTtlSeconds: config.sandboxMaxTtlSeconds,
+        maxMemoryMiB: config.sandboxMaxMemoryMiB,
+        maxCpus: config.sandboxMaxCpus,
+        projectInstances: config.projectInstances,
+      },
+      awake: (project) => edge.instances().filter((one) => one.project === project && one.state !== 'asleep').length,
+      gone: (sandbox) => ports.gone(sandbox),
+      clock: () => new Date(),
+      random: randomBytes,
+      log: log.child({ room: 'sandboxes' }),
+    }),
+  );
   const table = new RouteTable<AppRoute>();
   const instances = new Instances({
     host,
@@ -103,16 +125,23 @@ export async function serve(config: Config, log: Log): Promise<Server> {
   const edge = opened.use(
     await openEdge(
       {
-        resolve: (name) => table.get(name),
-        thaw: (route, signal) => countedThaw(metrics.observe, 'cold', signal, instances.thaw(route, signal)),
-        end: (instance) => instances.end(instance),
+        resolve: (name) => table.get(name) ?? ports.route(name),
+        admits: ports.admits,
+        thaw: (route, signal) =>
+          ports.owns(route.deployment)
+            ? ports.thaw(route, signal)
+            : countedThaw(metrics.observe, 'cold', signal, instances.thaw(route, signal)),
+        end: async (instance) => {
+          if (!ports.owns(instance)) await instances.end(instance);
+        },
         sleep: (instance) => instances.sleep(instance),
         wake: (instance, signal) => countedThaw(metrics.observe, 'resumed', signal, instances.wake(instance, signal)),
         finished: (request) => {
+          if (ports.owns(request.route?.deployment)) return;
           metrics.observe.request({ ...request, app: request.route?.app });
           if (request.route !== undefined) access.add(request.route, request);
         },
-        pending: (instance, signal) => host.pendingWork(instance, signal),
+        pending: async (instance, signal) => (ports.owns(instance) ? 0 : host.pendingWork(instance, signal)),
         log: log.child({ room: 'edge' }),
         domain: config.domain,
         now: () => performance.now(),
@@ -121,6 +150,7 @@ export async function serve(config: Config, log: Log): Promise<Server> {
       config.edge,
     ),
   );
+  ports.join({ sandboxes, edge });
   const reload = async () => {
     ids.clear();
     const [entries, projects] = [await control.routes(), await control.projects.allLimits()];
@@ -160,7 +190,7 @@ export async function serve(config: Config, log: Log): Promise<Server> {
   opened.defer(control.onRoutesChanged(() => void changed()));
   await builders.reconcile();
   await changed();
-  await instances.takeBack(edge);
+  await instances.takeBack(edge, new Set([SANDBOX]));
   const watching = instances.watch(edge, closing.signal);
   opened.defer(async () => {
     closing.abort();
@@ -189,11 +219,12 @@ export async function serve(config: Config, log: Log): Promise<Server> {
     crons,
     buildCache: builders.cache,
     diskUse: (project) => builders.diskUse(project),
+    sandboxes,
     settingsSchema: settingsJsonSchema,
     logs: (app, { follow, query, limit }, signal) =>
       follow ? store.follow(app.id, query, limit, signal) : iterate(store.read(app.id, query, limit)),
     metrics: { exposition: () => metrics.exposition(), openTo: config.metrics },
-    instances: () => instances.describe(edge.instances()),
+    instances: () => instances.describe(ports.apps(edge.instances())),
     findings: () => examine(config, log, 'without ports'),
     breakOff: (app) => builders.breakOff(app),
     forget: async (app) => {
@@ -208,9 +239,13 @@ export async function serve(config: Config, log: Log): Promise<Server> {
   const listening = opened.use(await listenOn(api.fetch, config.api));
   ready = true;
   // The first push finds its VMs prepared. Without that it would wait for the same.
-  void builders.warm(closing.signal).catch((err: unknown) => {
-    if (!closing.signal.aborted) log.warn({ err }, 'the VMs of builds could not be prepared ahead');
-  });
+  const preparing = builders
+    .warm(closing.signal)
+    .catch((err: unknown) => {
+      if (!closing.signal.aborted) log.warn({ err }, 'the VMs of builds could not be prepared ahead');
+    })
+    .then(() => sandboxes.prepare(closing.signal));
+  void preparing;
   const parts = opened.move();
   return {
     api: listening.address,

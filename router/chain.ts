@@ -3,12 +3,13 @@ import { ThawError, toThawError } from '../platform/errors.ts';
 import type { Reached } from './attempt.ts';
 import { type Exchange, newExchange } from './exchange.ts';
 import { type Carrier, forward } from './forward.ts';
+import { admit } from './guard.ts';
 import { requestIdOf } from './headers.ts';
 import type { Ledger } from './ledger.ts';
 import { answerError } from './pages.ts';
 import type { EdgeParts, Route } from './parts.ts';
 import type { RequestRate } from './rate.ts';
-import { nameOf } from './resolve.ts';
+import { nameOf, sandboxPortOf } from './resolve.ts';
 import { traceOf } from './trace.ts';
 
 /*
@@ -19,7 +20,7 @@ import { traceOf } from './trace.ts';
  */
 
 /** What the chain needs besides the parts. */
-export interface ChainParts extends Pick<EdgeParts, 'resolve' | 'domain' | 'log' | 'now'> {
+export interface ChainParts extends Pick<EdgeParts, 'resolve' | 'admits' | 'domain' | 'log' | 'now'> {
   newRequestId(): string;
   newTraceparent(): string;
   rate: RequestRate;
@@ -66,7 +67,7 @@ export function exchangeOf(
  *
  * @throws ThawError `invalid_input` for a request that is not to an app at all, `not_found`
  */
-export function routeOf(req: IncomingMessage, parts: Pick<ChainParts, 'resolve' | 'domain'>): Route {
+export function routeOf(req: IncomingMessage, parts: Pick<ChainParts, 'resolve' | 'admits' | 'domain'>): Route {
   if (req.url === undefined || !req.url.startsWith('/')) {
     throw new ThawError('invalid_input', 'The request names a whole URL where a path belongs.', {
       hint: 'This is no proxy: send the request to the app itself.',
@@ -80,7 +81,13 @@ export function routeOf(req: IncomingMessage, parts: Pick<ChainParts, 'resolve' 
   if (hosts > 1) throw new ThawError('invalid_input', 'The request names more than one host.');
   const name = nameOf(req.headers.host, parts.domain);
   const route = name === undefined ? undefined : parts.resolve(name);
-  if (route !== undefined) return route;
+  if (route !== undefined && admit(req, route, parts)) return route;
+  if (name !== undefined && sandboxPortOf(name) !== undefined) {
+    // The same for one that is not there and one that the request may not see.
+    throw new ThawError('not_found', `There is no sandbox at ${name}.${parts.domain}, or its ports are private.`, {
+      hint: 'A private port needs a token, as the header x-thaw-token or the query parameter thaw_token.',
+    });
+  }
   const where = name === undefined ? 'at this address' : `at ${name.includes('.') ? name : `${name}.${parts.domain}`}`;
   throw new ThawError('not_found', `There is no app ${where}.`, {
     hint: 'Check the name; an app is there as soon as its first push is done.',

@@ -62,6 +62,7 @@ export async function openEdge(parts: EdgeParts, listen: Listen): Promise<Edge> 
   const waiting = new WeakSet<IncomingMessage>();
   const chainParts: ChainParts = {
     resolve: (name) => parts.resolve(name),
+    admits: (token, route) => parts.admits?.(token, route) === true,
     rate: new RequestRate(() => parts.now()),
     ledger: new Ledger(parts),
     domain: parts.domain,

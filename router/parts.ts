@@ -51,6 +51,8 @@ export interface Route {
   takes?: Use;
   /** Most that all instances of the project that are awake may take together; what is absent is not limited. */
   projectMost?: Partial<Use>;
+  /** Only who carries a token gets there; `admits` knows which. */
+  guarded?: true;
 }
 
 /** What instances take of a project's limits. */
@@ -83,6 +85,8 @@ export interface Listen {
 export interface EdgeParts {
   /** The route of a label or of a whole host name; called for each request, so it answers from memory. */
   resolve(name: string): Route | undefined;
+  /** Whether a token lets its bearer to a guarded route; absent: none does. Called for each request. */
+  admits?(token: string, route: Route): boolean;
   /**
    * Thaws one instance of a route's deployment; resolves when the code in it answers.
    *

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { ThawError } from '../platform/errors.ts';
 import type { Reached } from './attempt.ts';
 import type { Exchange } from './exchange.ts';
+import { promisedCookie } from './guard.ts';
 import { toClient, trailersOf } from './headers.ts';
 import type { Lease } from './lease.ts';
 import type { Roundtrip, Taker } from './wire/roundtrip.ts';
@@ -37,12 +38,14 @@ export function relay(teller: Teller, exchange: Exchange, reached: Reached, up: 
 }
 
 /** The headers that say what the edge did: the request's id, how the instance came to be there, where the time went. */
-export function edgeHeaders(teller: Teller, { began, requestId }: Exchange, lease: Lease): string[] {
+export function edgeHeaders(teller: Teller, { began, req, requestId }: Exchange, lease: Lease): string[] {
   const { thawMs, placed } = lease;
   const queueMs = Math.max(0, placed - began - thawMs);
   const appMs = teller.now() - placed;
   const timing = `queue;dur=${queueMs.toFixed(1)}, thaw;dur=${thawMs.toFixed(1)}, app;dur=${appMs.toFixed(1)}`;
-  return ['x-request-id', requestId, 'x-thaw-start', lease.start, 'server-timing', timing];
+  const headers = ['x-request-id', requestId, 'x-thaw-start', lease.start, 'server-timing', timing];
+  const cookie = promisedCookie(req);
+  return cookie === undefined ? headers : [...headers, 'set-cookie', cookie];
 }
 
 /** Passes the body of an answer to the client, no faster than that takes it. */

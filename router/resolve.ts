@@ -39,3 +39,12 @@ export function wildcardOf(name: string): string | undefined {
   const dot = name.indexOf('.');
   return dot < 0 ? undefined : `*${name.slice(dot)}`;
 }
+
+const SANDBOX_PORT = /^(\d{1,5})-(s[a-z0-9]{15})$/;
+
+/** What a label names when it is `<port>-<sandbox>`; no app can be called so. */
+export function sandboxPortOf(label: string): { port: number; sandbox: string } | undefined {
+  const [, digits = '', sandbox = ''] = SANDBOX_PORT.exec(label) ?? [];
+  const port = Number(digits);
+  return port >= 1 && port <= 65_535 && digits === String(port) ? { port, sandbox } : undefined;
+}

@@ -6,6 +6,7 @@ import { ThawError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { appEnvironmentRoutes } from './app-environment.ts';
 import { appRoutes } from './apps.ts';
+import { audited, auditRoutes } from './audit.ts';
 import { authenticate } from './authentication.ts';
 import { buildCacheRoutes } from './build-cache.ts';
 import { cronRoutes } from './crons.ts';
@@ -22,6 +23,11 @@ import { metricsRoutes } from './metrics.ts';
 import type { ApiParts } from './parts.ts';
 import { projectRoutes } from './projects.ts';
 import { releaseRoutes } from './releases.ts';
+import { sandboxEventRoutes } from './sandbox-events.ts';
+import { sandboxExecRoutes } from './sandbox-exec.ts';
+import { sandboxFileRoutes } from './sandbox-files.ts';
+import { sandboxStateRoutes } from './sandbox-states.ts';
+import { sandboxRoutes } from './sandboxes.ts';
 import { SETTINGS_SCHEMA_PATH, settingsSchemaRoutes } from './settings-schema.ts';
 
 const OPENAPI_PATH = '/v1/openapi.json';
@@ -44,6 +50,12 @@ const RESOURCES = [
   instanceRoutes,
   logRoutes,
   buildCacheRoutes,
+  sandboxRoutes,
+  sandboxStateRoutes,
+  sandboxExecRoutes,
+  sandboxFileRoutes,
+  sandboxEventRoutes,
+  auditRoutes,
   settingsSchemaRoutes,
   hostRoutes,
 ];
@@ -55,6 +67,10 @@ export function createApi(parts: ApiParts): Api {
   api.notFound(answerNotFound);
   api.use(requestId());
   api.use(logRequests(parts.log));
+  api.use(
+    '/v1/*',
+    audited(parts.control.audit, () => new Date()),
+  );
   api.use('/v1/*', except([OPENAPI_PATH, SETTINGS_SCHEMA_PATH], authenticate(parts.control)));
   api.use(ENVIRONMENT_PATH, limitBody(MAX_ENVIRONMENT_BYTES));
   api.use('/v1/*', except([ENVIRONMENT_PATH, isUpload], limitBody(MAX_JSON_BYTES)));
@@ -85,9 +101,10 @@ function logRequests(log: Log) {
   });
 }
 
-/** The one route whose body is no JSON; it has a limit of its own. */
-function isUpload(c: { req: { method: string; path: string } }): boolean {
-  return c.req.method === 'POST' && /^\/v1\/apps\/[^/]+\/deployments$/.test(c.req.path);
+/** The routes whose body is no JSON; they have limits of their own, or that of a sandbox's disk. */
+function isUpload({ req: { method, path } }: { req: { method: string; path: string } }): boolean {
+  if (method === 'PUT') return /^\/v1\/sandboxes\/[^/]+\/(files|tree)$/.test(path);
+  return method === 'POST' && /^\/v1\/apps\/[^/]+\/deployments$/.test(path);
 }
 
 function limitBody(maxSize: number) {

@@ -3,12 +3,7 @@ import { type ThawError, toThawError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { ApiEnv } from './environment.ts';
 import { logError } from './error-answer.ts';
-
-/**
- * After this time without a value an empty line is sent. Clients give up on a connection that says nothing for
- * minutes (Node's `fetch` after five), proxies on the way sooner; a log and an install may well be quiet for longer.
- */
-const QUIET_MS = 20_000;
+import { QUIET_MS, unlessQuiet } from './quiet.ts';
 
 export interface NdjsonOptions<Value> {
   log: Log;
@@ -65,15 +60,4 @@ export function ndjson<Value>(c: Context<ApiEnv>, options: NdjsonOptions<Value>)
     { highWaterMark: 0 },
   );
   return c.body(body, 200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
-}
-
-/** What `coming` resolves to, or undefined when that takes longer than `ms`. */
-async function unlessQuiet<T>(coming: Promise<T>, ms: number): Promise<T | undefined> {
-  const quiet = Promise.withResolvers<undefined>();
-  const timer = setTimeout(quiet.resolve, ms, undefined);
-  try {
-    return await Promise.race([coming, quiet.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -12,6 +12,7 @@ import type {
 import type { Finding, Host } from '../host/contract.ts';
 import type { Log } from '../log.ts';
 import type { LogLine, LogQuery } from '../logs/contract.ts';
+import type { Sandboxes } from './sandbox-parts.ts';
 
 /** An uploaded tree to build and release. */
 export interface DeployRequest {
@@ -110,6 +111,7 @@ export interface ApiParts {
   buildCache: BuildCache;
   /** Bytes that a project takes on disk. */
   diskUse(project: string): Promise<number>;
+  sandboxes: Sandboxes;
   /** JSON schema of `thaw.toml`. */
   settingsSchema(): unknown;
   /** The log of an app, oldest line first; ends when `signal` fires. */

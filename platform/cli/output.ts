@@ -26,6 +26,11 @@ export class Output {
     process.stdout.write(`${this.json ? JSON.stringify(value) : human()}\n`);
   }
 
+  /** What a command of the user's own wrote, as it is: to the same stream. */
+  raw(bytes: Uint8Array, stream: 'stdout' | 'stderr'): void {
+    process[stream].write(bytes);
+  }
+
   /** What happens meanwhile. */
   note(text: string): void {
     process.stderr.write(`${text}\n`);

@@ -14,7 +14,10 @@ import { addProjects } from './commands/projects.ts';
 import { addPs } from './commands/ps.ts';
 import { addReleases } from './commands/releases.ts';
 import { addPromote, addRollback } from './commands/rollback.ts';
+import { addRun } from './commands/run.ts';
+import { addSandbox } from './commands/sandbox.ts';
 import { addServe } from './commands/serve.ts';
+import { addTemplate } from './commands/template.ts';
 import type { Context } from './context.ts';
 
 const SURROUNDINGS = `
@@ -54,6 +57,9 @@ export function buildProgram(context: Context): Command {
     addPs,
     addLogs,
     addOpen,
+    addSandbox,
+    addRun,
+    addTemplate,
     addKeys,
     addProjects,
     addCache,

@@ -34,6 +34,12 @@ export function moment(text: string, now: Date): Date | undefined {
   return /^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(at.getTime()) ? at : undefined;
 }
 
+/** A span of time as people write it, `90s`, `15m`, `2h`, in seconds. */
+export function seconds(text: string): number | undefined {
+  const [, count, unit = ''] = /^(\d{1,6})(s|min|m|h|d)$/.exec(text) ?? [];
+  return count === undefined ? undefined : (Number(count) * (UNITS[unit] ?? 0)) / 1000;
+}
+
 /** The time of day, in the reader's zone: `14:03:59.120`. */
 export function clock(moment: string): string {
   const at = new Date(moment);

@@ -1,4 +1,5 @@
 import type { Egress, RuntimeName, Shape } from '../host/contract.ts';
+import type { SandboxRecords, TemplateRecords } from '../sandboxes/records.ts';
 
 /** The tenant boundary: keys and apps belong to one. */
 export interface Project {
@@ -146,6 +147,29 @@ export interface CronRuns {
   list(app: string, options: { cron?: string; limit: number }): Promise<CronRun[]>;
   /** Marks what was still running when the server ended. */
   interruptRunning(): Promise<number>;
+}
+
+/** A request that changed something, or was to. */
+export interface AuditEntry {
+  /** ISO 8601. */
+  at: string;
+  key: string;
+  /** The key's project; null for an admin key. */
+  project: string | null;
+  method: string;
+  /** Without the query. */
+  path: string;
+  /** Of the answer. */
+  status: number;
+  requestId: string;
+}
+
+/** Who did what with which key: the newest entries of each project. */
+export interface Audit {
+  /** Notes an entry, beside what it is about and never in its way. */
+  record(entry: AuditEntry): void;
+  /** Newest first; of one project, or of all. */
+  list(project: string | null, limit: number): Promise<AuditEntry[]>;
 }
 
 /** How a deployment is run, as its author wrote it; absent = the operator's default. */
@@ -391,6 +415,11 @@ export interface Control extends AsyncDisposable {
     remove(app: string, host: string): Promise<void>;
   };
   cronRuns: CronRuns;
+  sandboxes: SandboxRecords;
+  sandboxTemplates: TemplateRecords;
+  audit: Audit;
+  /** What tokens for ports of sandboxes are signed with, 32 bytes. */
+  portKey: Uint8Array;
   /** The crons of what is in front of each app, and since when it is; apps without any are left out. */
   scheduled(): Promise<{ app: string; deployment: string; since: string; crons: CronSpec[] }[]>;
   /** Every label that answers now, for the edge's table: read at the start, then after each change. */

@@ -5,6 +5,7 @@ import type { Log } from '../log.ts';
 import { ensureAdminKey } from './admin-key.ts';
 import { createApps } from './apps.ts';
 import { openArtifacts } from './artifacts.ts';
+import { createAudit } from './audit.ts';
 import { createBuilds } from './builds.ts';
 import type { Control } from './contract.ts';
 import { createCronRuns } from './cron-runs.ts';
@@ -17,9 +18,12 @@ import { ensureEnvironmentKey } from './environment-key.ts';
 import type { Random } from './ids.ts';
 import { createKeys } from './keys.ts';
 import type { ControlParts } from './parts.ts';
+import { ensurePortKey } from './port-key.ts';
 import { createProjects, ensureDefaultProject } from './projects.ts';
 import { createReleases } from './releases.ts';
 import { createRouteChanges, readRoutes } from './routes.ts';
+import { createSandboxTemplates } from './sandbox-templates.ts';
+import { createSandboxes } from './sandboxes.ts';
 import { readScheduled } from './scheduled.ts';
 import { createSeal } from './sealed.ts';
 
@@ -37,7 +41,7 @@ export interface ControlOptions {
 
 /**
  * Opens the control plane: claims the data directory, opens and migrates the database, and at the first start makes
- * the default project, the admin key in `<data>/admin.key` and the key for environment values in `<data>/environment.key`.
+ * the default project, the admin key in `<data>/admin.key` and the keys in `<data>/environment.key` and `<data>/ports.key`.
  *
  * @throws ThawError `conflict` when another server has the data directory, `misconfigured` when the database cannot be opened
  *   or the key for its environment values is missing
@@ -63,6 +67,8 @@ export async function openControl(options: ControlOptions): Promise<Control> {
     routesChanged,
   };
   const keys = opened.use(createKeys(parts));
+  const audit = opened.use(createAudit(parts));
+  const portKey = await ensurePortKey(dataDir, random);
 
   await ensureDefaultProject(parts);
   await ensureAdminKey(dataDir, keys, log);
@@ -80,6 +86,10 @@ export async function openControl(options: ControlOptions): Promise<Control> {
     environment: createEnvironment(parts),
     domains: createDomains(parts, options.domain ?? 'localhost'),
     cronRuns: createCronRuns(parts),
+    sandboxes: createSandboxes(parts),
+    sandboxTemplates: createSandboxTemplates(parts),
+    audit,
+    portKey,
     scheduled: () => readScheduled(db),
     routes: () => readRoutes(db),
     onRoutesChanged,

@@ -133,6 +133,19 @@ export interface GuestLogLine {
   line: string;
 }
 
+/** What a VM uses, as this machine sees it. */
+export interface VmUsage {
+  /** Processor time since it was thawed or woke up, its VMM included. */
+  cpuSeconds: number;
+  /** Memory that it takes of this machine now, its VMM included. */
+  memoryBytes: number;
+  /** What it wrote to its disk, as far as that takes room of its own. */
+  diskBytes: number;
+  /** Since its slot was made: only differences mean something. */
+  receivedBytes: number;
+  sentBytes: number;
+}
+
 /** What a VM's end was. */
 export type EndReason = 'ended' | 'crashed' | 'oom' | 'frozen' | 'host';
 
@@ -232,6 +245,17 @@ export interface Host extends AsyncDisposable {
 
   /** Copies a running VM (`memory: 'own'`): it stops for the copy and goes on; the copy is thawed as a new VM. */
   fork(vm: string, labels: Record<string, string>, signal?: AbortSignal): Promise<Vm>;
+
+  /**
+   * Copies a running VM (`memory: 'own'`) into a new template: it stops for the copy and goes on. The template's disk
+   * stands on the one that the VM was thawed from, which has to be kept as long.
+   *
+   * @throws ThawError `conflict` for a VM without memory of its own, or that sleeps; `template_stale`; `not_found`
+   */
+  snapshot(vm: string, labels: Record<string, string>, signal?: AbortSignal): Promise<Template>;
+
+  /** What a VM that is awake has used. @throws ThawError `conflict` for one that sleeps, `not_found` */
+  usage(vm: string): Promise<VmUsage>;
 
   /** Stops a VM's processors, or lets them go on. */
   pause(vm: string): Promise<void>;

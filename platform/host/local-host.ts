@@ -22,6 +22,7 @@ import type {
   Template,
   ThawRequest,
   Vm,
+  VmUsage,
 } from './contract.ts';
 import { copySparse } from './disk/copy.ts';
 import { randomId } from './ids.ts';
@@ -33,7 +34,9 @@ import { placeClone } from './vms/clone.ts';
 import { freezeInto } from './vms/freeze.ts';
 import type { RunningVm } from './vms/running.ts';
 import type { SleepingVm } from './vms/sleeping.ts';
+import { snapshotInto } from './vms/snapshot.ts';
 import { startVm } from './vms/start.ts';
+import { usageOf } from './vms/usage.ts';
 import { wakeVm } from './vms/wake.ts';
 
 /** Thaws under way at once, for each processor: a thaw waits for its files and its VMM half of the time. */
@@ -212,6 +215,17 @@ export class LocalHost implements Host {
     );
     await rm(state, { force: true });
     return this.#keep(copy).describe();
+  }
+
+  async snapshot(id: string, labels: Record<string, string>, signal?: AbortSignal): Promise<Template> {
+    const { catalogue, templates } = this.#parts;
+    const vm = this.#vm(id);
+    const { dependsOn, diskBytes } = catalogue.usable(vm.record.template).manifest;
+    return describeTemplate(await snapshotInto(templates, vm, { labels, dependsOn, diskBytes }, signal));
+  }
+
+  async usage(id: string): Promise<VmUsage> {
+    return usageOf(this.#vm(id));
   }
 
   async pause(id: string): Promise<void> {

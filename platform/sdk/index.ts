@@ -1,4 +1,5 @@
 import { Apps } from './apps.ts';
+import { AuditLog } from './audit.ts';
 import { BuildCache } from './build-cache.ts';
 import { Crons } from './crons.ts';
 import { Deployments } from './deployments.ts';
@@ -10,9 +11,13 @@ import { Keys } from './keys.ts';
 import { Logs } from './logs.ts';
 import { Projects } from './projects.ts';
 import { Releases } from './releases.ts';
+import { type Sandbox, sandboxesOf } from './sandbox.ts';
+import type { Sandboxes } from './sandboxes.ts';
+import { Templates } from './templates.ts';
 import { type ThawOptions, Transport } from './transport.ts';
 
 export type { App, AppKind } from './apps.ts';
+export type { AuditEntry } from './audit.ts';
 export type { CachedInstall } from './build-cache.ts';
 export type { CronRun, CronStatus } from './crons.ts';
 export type { Deployed, Deployment, DeploymentStatus, DeployOptions } from './deployments.ts';
@@ -25,6 +30,22 @@ export type { KeyInfo, NewKey, Scope } from './keys.ts';
 export type { LogLevel, LogLine, LogOptions, LogStream, RequestRecord } from './logs.ts';
 export type { Project, ProjectLimits, ProjectUsage } from './projects.ts';
 export type { Release, ReleaseReason } from './releases.ts';
+export { Sandbox } from './sandbox.ts';
+export type { FileContent } from './sandbox-files.ts';
+export type {
+  CommandEvent,
+  CommandResult,
+  CreateOptions,
+  ExecOptions,
+  Exit,
+  SandboxEgress,
+  SandboxEndReason,
+  SandboxEvent,
+  SandboxInfo,
+  SandboxState,
+  SandboxTemplate,
+  UsageSample,
+} from './sandbox-types.ts';
 export type { CallOptions, ThawOptions } from './transport.ts';
 
 /**
@@ -46,6 +67,9 @@ export class Thaw {
   readonly domains: Domains;
   readonly crons: Crons;
   readonly buildCache: BuildCache;
+  readonly sandboxes: Sandboxes<Sandbox>;
+  readonly templates: Templates;
+  readonly audit: AuditLog;
   readonly instances: Instances;
   readonly logs: Logs;
   readonly keys: Keys;
@@ -62,6 +86,9 @@ export class Thaw {
     this.domains = new Domains(transport);
     this.crons = new Crons(transport);
     this.buildCache = new BuildCache(transport);
+    this.sandboxes = sandboxesOf(transport);
+    this.templates = new Templates(transport);
+    this.audit = new AuditLog(transport);
     this.instances = new Instances(transport);
     this.logs = new Logs(transport);
     this.keys = new Keys(transport);

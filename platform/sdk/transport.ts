@@ -1,5 +1,7 @@
 import { errorFromBody, ThawApiError } from './error.ts';
 import { readNdjson } from './ndjson.ts';
+import { withRetries } from './retries.ts';
+import { readEvents, type ServerSentEvent } from './sse.ts';
 import { upload } from './upload.ts';
 
 /** How long a call that is no stream may take, in milliseconds. */
@@ -29,12 +31,14 @@ export interface Call extends CallOptions {
   method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Path segments after the address; each is checked and encoded. */
   path: readonly string[];
-  query?: Record<string, string | number | undefined>;
+  query?: Record<string, string | number | readonly string[] | undefined>;
   json?: unknown;
   /** Longest this call may take unless it is a stream; default: the client's. */
   timeoutMs?: number;
   /** A body of raw bytes, sent as it comes. */
-  body?: { type: string; bytes: AsyncIterable<Uint8Array> };
+  body?: { type: string; bytes: AsyncIterable<Uint8Array> | Uint8Array | Blob };
+  /** It may take as long as it takes: there is no time limit but the caller's signal. */
+  unlimited?: boolean;
 }
 
 /** Speaks HTTP for all resources: address, key, errors, time limits, streams. */
@@ -55,7 +59,9 @@ export class Transport {
 
   /** The JSON answer of a call; undefined for an answer without a body. */
   async json<T>(call: Call): Promise<T> {
-    const limit = AbortSignal.timeout(call.timeoutMs ?? this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+    const limit = call.unlimited
+      ? new AbortController().signal
+      : AbortSignal.timeout(call.timeoutMs ?? this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
     const signal = this.#signals(call, limit);
     const answer = await this.#send(call, signal, limit);
     if (answer.status === 204) return undefined as T;
@@ -67,13 +73,41 @@ export class Transport {
   }
 
   /** The values of a streamed answer, as they come; there is no time limit but the caller's signal. */
-  async *lines<T>(call: Call): AsyncGenerator<T, void, undefined> {
+  lines<T>(call: Call): AsyncGenerator<T, void, undefined> {
+    return this.#stream(call, readNdjson<T>);
+  }
+
+  /** The bytes of an answer, as they come; there is no time limit but the caller's signal. */
+  async *bytes(call: Call): AsyncGenerator<Uint8Array, void, undefined> {
+    yield* this.#stream(call, async function* (body) {
+      const reader = body.getReader();
+      try {
+        for (;;) {
+          const { done, value } = await reader.read();
+          if (done) return;
+          yield value;
+        }
+      } finally {
+        await reader.cancel().catch(() => undefined);
+      }
+    });
+  }
+
+  /** The events of a stream of server-sent events, as they come; there is no time limit but the caller's signal. */
+  events(call: Call): AsyncGenerator<ServerSentEvent, void, undefined> {
+    return this.#stream(call, readEvents);
+  }
+
+  async *#stream<T>(
+    call: Call,
+    read: (body: ReadableStream<Uint8Array>) => AsyncIterable<T>,
+  ): AsyncGenerator<T, void, undefined> {
     // Whichever way the reading ends, the request ends with it: also one whose body is still being sent.
     const over = new AbortController();
     const signal = this.#signals(call, over.signal);
     try {
       const answer = await this.#send(call, signal);
-      if (answer.body !== null) yield* readNdjson<T>(answer.body);
+      if (answer.body !== null) yield* read(answer.body);
     } catch (cause) {
       throw this.#explain(cause, signal) ?? cause;
     } finally {
@@ -81,7 +115,14 @@ export class Transport {
     }
   }
 
-  async #send(call: Call, signal: AbortSignal, limit?: AbortSignal): Promise<Response> {
+  /** Sends it, and again where that is safe. What is read as it is sent cannot be sent twice. */
+  #send(call: Call, signal: AbortSignal, limit?: AbortSignal): Promise<Response> {
+    if (call.body !== undefined) return this.#sendOnce(call, signal, limit);
+    const harmless = call.method === undefined || call.method === 'GET';
+    return withRetries(harmless, signal, () => this.#sendOnce(call, signal, limit));
+  }
+
+  async #sendOnce(call: Call, signal: AbortSignal, limit?: AbortSignal): Promise<Response> {
     const headers: Record<string, string> = { accept: 'application/json, application/x-ndjson' };
     if (this.#options.apiKey !== undefined) headers.authorization = `Bearer ${this.#options.apiKey}`;
     const init: RequestInit = { method: call.method ?? 'GET', headers, signal };
@@ -90,8 +131,13 @@ export class Transport {
       init.body = JSON.stringify(call.json);
     } else if (call.body !== undefined) {
       headers['content-type'] = call.body.type;
-      init.body = upload(call.body.bytes, signal);
-      init.duplex = 'half';
+      const { bytes } = call.body;
+      if (Symbol.asyncIterator in bytes) {
+        init.body = upload(bytes, signal);
+        init.duplex = 'half';
+      } else {
+        init.body = bytes as Uint8Array<ArrayBuffer> | Blob;
+      }
     }
     let answer: Response;
     try {
@@ -107,7 +153,8 @@ export class Transport {
   #address(call: Call): string {
     const query = new URLSearchParams();
     for (const [name, value] of Object.entries(call.query ?? {})) {
-      if (value !== undefined) query.set(name, String(value));
+      if (value === undefined) continue;
+      for (const one of Array.isArray(value) ? value : [value]) query.append(name, String(one));
     }
     const path = call.path.map(segment).join('/');
     return `${this.#base}/${path}${query.size === 0 ? '' : `?${query}`}`;

@@ -16,6 +16,7 @@ import { silentLog } from '../../platform/log.ts';
 import type { LogLine } from '../../platform/logs/contract.ts';
 import { RUN, temporaryDirectory } from '../fixtures/control.ts';
 import { putEmptyDatabase } from '../fixtures/empty-database.ts';
+import { noSandboxes } from '../fixtures/sandboxes.ts';
 
 /** The real API on a real control plane; what would need VMs is played by the test. */
 export interface TestServer extends AsyncDisposable {
@@ -150,6 +151,7 @@ export async function startServer(): Promise<TestServer> {
       clear: async (_project, app) => cached.splice(0).filter((entry) => app === undefined || entry.app === app).length,
     },
     diskUse: async () => 5 * 1024 ** 2,
+    sandboxes: noSandboxes(),
     settingsSchema: () => ({ type: 'object' }),
     logs,
     instances: () => instances,

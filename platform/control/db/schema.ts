@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import {
   type AnyPgColumn,
   bigint,
+  boolean,
   check,
   doublePrecision,
   index,
@@ -12,6 +13,7 @@ import {
   timestamp,
   unique,
 } from 'drizzle-orm/pg-core';
+import type { SandboxEgress, SandboxEndReason, SandboxPorts, SandboxState } from '../../sandboxes/contract.ts';
 import type {
   AppKind,
   CronOutcome,
@@ -200,4 +202,76 @@ export const cronRuns = pgTable(
     missed: integer('missed').notNull(),
   },
   (table) => [index('cron_runs_cron').on(table.appId, table.cron, table.seq)],
+);
+
+/** Sandboxes: those that are there, and the newest of those that are over. */
+export const sandboxes = pgTable(
+  'sandboxes',
+  {
+    id: text('id').primaryKey(),
+    seq: sequence(),
+    projectId: projectId().notNull(),
+    template: text('template').notNull(),
+    hostTemplate: text('host_template').notNull(),
+    state: text('state').$type<SandboxState>().notNull(),
+    endReason: text('end_reason').$type<SandboxEndReason>(),
+    metadata: jsonb('metadata').$type<Record<string, string>>().notNull().default({}),
+    /** By name; sealed, see `sealed.ts`. Emptied when it is over. */
+    environment: jsonb('environment').$type<Record<string, string>>().notNull().default({}),
+    egress: jsonb('egress').$type<SandboxEgress>().notNull(),
+    ports: text('ports').$type<SandboxPorts>().notNull(),
+    memoryMiB: integer('memory_mib').notNull(),
+    cpus: doublePrecision('cpus').notNull(),
+    ttlSeconds: integer('ttl_seconds').notNull(),
+    autoPause: boolean('auto_pause').notNull(),
+    /** Refers to nothing: it may be forgotten before. */
+    parent: text('parent'),
+    createdAt: moment('created_at').notNull(),
+    endsAt: moment('ends_at'),
+    endedAt: moment('ended_at'),
+  },
+  (table) => [
+    index('sandboxes_project').on(table.projectId, table.state, table.seq),
+    check('sandboxes_state', sql`${table.state} in ('running', 'paused', 'ended')`),
+    check(
+      'sandboxes_end_has_reason',
+      sql`(${table.state} = 'ended') = (${table.endReason} is not null and ${table.endedAt} is not null)`,
+    ),
+  ],
+);
+
+/** Templates that projects made of their sandboxes. */
+export const sandboxTemplates = pgTable(
+  'sandbox_templates',
+  {
+    hostTemplate: text('host_template').primaryKey(),
+    seq: sequence(),
+    projectId: projectId().notNull(),
+    name: text('name').notNull(),
+    version: integer('version').notNull(),
+    hostParent: text('host_parent').notNull(),
+    memoryMiB: integer('memory_mib').notNull(),
+    cpus: doublePrecision('cpus').notNull(),
+    sizeBytes: bigint('size_bytes', { mode: 'number' }).notNull(),
+    createdAt: moment('created_at').notNull(),
+    removedAt: moment('removed_at'),
+  },
+  (table) => [unique('sandbox_templates_version').on(table.projectId, table.name, table.version)],
+);
+
+/** Who did what: the newest requests that changed something. */
+export const audit = pgTable(
+  'audit',
+  {
+    seq: sequence().primaryKey(),
+    /** Null for an admin key. */
+    projectId: projectId(),
+    keyId: text('key_id').notNull(),
+    method: text('method').notNull(),
+    path: text('path').notNull(),
+    status: integer('status').notNull(),
+    requestId: text('request_id').notNull(),
+    at: moment('at').notNull(),
+  },
+  (table) => [index('audit_project').on(table.projectId, table.seq)],
 );

@@ -19,6 +19,7 @@ const TURNS = 'platform/turns.ts';
 const HOST = 'platform/host/contract.ts';
 const CONTROL = 'platform/control/contract.ts';
 const LOGS = 'platform/logs/contract.ts';
+const SANDBOXES = ['platform/sandboxes/contract.ts', 'platform/sandboxes/records.ts'];
 const SDK = 'platform/sdk/';
 const MANIFEST = 'package.json';
 const EVERYTHING = ['platform/', 'router/', 'builders/', 'runtime-images/', MANIFEST];
@@ -47,13 +48,13 @@ export const LAWS: readonly Law[] = [
   },
   {
     room: 'platform/control/',
-    may: [ERRORS, LOG, HOST],
+    may: [ERRORS, LOG, HOST, ...SANDBOXES],
     packages: HTTP,
     because: 'control sees the Host contract, never what is behind it',
   },
   {
     room: 'platform/api/',
-    may: [ERRORS, LOG, HOST, LOGS, 'platform/control/'],
+    may: [ERRORS, LOG, HOST, LOGS, ...SANDBOXES, 'platform/control/'],
     packages: SQL,
     because: 'the API sees the control plane and the Host contract',
   },
@@ -72,9 +73,15 @@ export const LAWS: readonly Law[] = [
     because: 'crons are handed what is scheduled, how to ask an app and where to record it',
   },
   {
+    room: 'platform/sandboxes/',
+    may: [ERRORS, LOG, HOST, CONTROL, 'platform/crons/alarm.ts'],
+    packages: [...SQL, ...HTTP],
+    because: 'sandboxes stand on the Host contract and are handed where to keep their records',
+  },
+  {
     room: SDK,
     may: [],
-    types: [ERRORS, HOST, CONTROL, LOGS],
+    types: [ERRORS, HOST, CONTROL, LOGS, ...SANDBOXES],
     packages: 'all',
     because: 'the SDK runs anywhere: of the platform it has types alone',
   },

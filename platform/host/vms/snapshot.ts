@@ -1,0 +1,36 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ThawError } from '../../errors.ts';
+import { copySparse } from '../disk/copy.ts';
+import { randomId } from '../ids.ts';
+import { type Dependencies, TEMPLATE_FILES } from '../templates/manifest.ts';
+import type { StoredTemplate, TemplateStore } from '../templates/store.ts';
+import type { RunningVm } from './running.ts';
+
+/** Copies a VM that has its own memory into a template of `store`. It stands still for the copy, and goes on whatever happens. */
+export async function snapshotInto(
+  store: TemplateStore,
+  vm: RunningVm,
+  about: { labels: Record<string, string>; dependsOn: Dependencies; diskBytes: number },
+  signal?: AbortSignal,
+): Promise<StoredTemplate> {
+  const { record, machine } = vm;
+  if (record.memory !== 'own') {
+    throw new ThawError('conflict', 'Only a VM with memory of its own can be copied into a template.', {
+      hint: 'Thaw it with memory "own".',
+    });
+  }
+  await using stack = new AsyncDisposableStack();
+  const id = randomId('t_', 16);
+  const directory = await store.begin(id);
+  stack.defer(() => rm(directory, { recursive: true, force: true }));
+  try {
+    await machine.save(join(directory, TEMPLATE_FILES.state), signal);
+    await copySparse(vm.file('memory'), join(directory, TEMPLATE_FILES.memory));
+    await copySparse(vm.file('disk.qcow2'), join(directory, TEMPLATE_FILES.disk));
+  } finally {
+    if (!record.paused) await machine.resume();
+  }
+  const parents = [record.template, ...record.parents];
+  return await store.finish(directory, { id, runtime: record.runtime, shape: record.shape, parents, ...about });
+}
