@@ -84,8 +84,8 @@ export class Lifetime implements AsyncDisposable {
 
   #set(): void {
     let earliest: number | undefined;
-    for (const { ending, record } of this.#fleet.all()) {
-      if (ending || record.endsAt === null) continue;
+    for (const { ending, due, record } of this.#fleet.all()) {
+      if (ending || due || record.endsAt === null) continue;
       const at = Date.parse(record.endsAt);
       if (earliest === undefined || at < earliest) earliest = at;
     }
