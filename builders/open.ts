@@ -25,7 +25,8 @@ export async function openBuilders(parts: BuildParts): Promise<Builders> {
   await using opened = new AsyncDisposableStack();
   await Promise.all([guestProgram('build'), guestProgram('shim')]);
   const repositories = await Repositories.open(parts.repos);
-  const prepared = new PreparedTemplates(parts.host, parts.log);
+  const ending = new AbortController();
+  const prepared = new PreparedTemplates(parts.host, parts.log, ending.signal);
   const queue = new Turns(parts.settings.maxConcurrentBuilds);
   const cache = new BuildCache(parts.host, parts.log, parts.settings.buildCacheBytes);
   const disk = (project: string) => diskUse({ ...parts, cache, repositories }, project);
@@ -34,6 +35,7 @@ export async function openBuilders(parts: BuildParts): Promise<Builders> {
   const listener = opened.use(await HookListener.open(join(parts.repos, 'hook.sock'), parts.log));
   const git = opened.use(new GitRoutes(push, listener));
   const rebaking = opened.use(new Rebaking(pipeline, new Turns(REBAKES)));
+  opened.defer(() => ending.abort());
   const closing = opened.move();
   return {
     git: git.routes,

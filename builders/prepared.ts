@@ -39,11 +39,14 @@ const NAME = 'program';
 export class PreparedTemplates {
   readonly #host: Host;
   readonly #log: Log;
+  readonly #closing: AbortSignal;
   readonly #making = new Map<string, Promise<Template>>();
 
-  constructor(host: Host, log: Log) {
+  /** @param closing ends what is being made */
+  constructor(host: Host, log: Log, closing: AbortSignal) {
     this.#host = host;
     this.#log = log;
+    this.#closing = closing;
   }
 
   /**
@@ -89,7 +92,7 @@ export class PreparedTemplates {
   async #make(preparation: Preparation, runtime: Template, key: string): Promise<Template> {
     const { name, files, process: program, port, freeDiskBytes, rehearsal } = preparation;
     const started = performance.now();
-    const signal = AbortSignal.timeout(START_LIMIT_MS);
+    const signal = AbortSignal.any([this.#closing, AbortSignal.timeout(START_LIMIT_MS)]);
     const host = this.#host;
     const labels = { [KEY]: key, [NAME]: name };
     await using vm = await thawScoped(

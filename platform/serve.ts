@@ -108,6 +108,7 @@ export async function serve(config: Config, log: Log): Promise<Server> {
       },
       awake: (project) => edge.instances().filter((one) => one.project === project && one.state !== 'asleep').length,
       gone: (sandbox) => ports.gone(sandbox),
+      journal: store,
       clock: () => new Date(),
       random: randomBytes,
       log: log.child({ room: 'sandboxes' }),

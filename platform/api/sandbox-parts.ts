@@ -1,8 +1,10 @@
 import type { ExecEvent } from '../host/contract.ts';
+import type { LogLine } from '../logs/contract.ts';
 import type {
   PortToken,
   Sandbox,
   SandboxCommand,
+  SandboxEgress,
   SandboxEvent,
   SandboxFilter,
   SandboxRequest,
@@ -53,6 +55,13 @@ export interface Sandboxes {
     from: { path: string; tar: AsyncIterable<Uint8Array> },
     signal: AbortSignal,
   ): Promise<void>;
+  setEgress(id: string, project: string | null, egress: SandboxEgress): Promise<Sandbox>;
+  logs(
+    id: string,
+    project: string | null,
+    options: { limit: number; follow: boolean },
+    signal: AbortSignal,
+  ): AsyncIterable<LogLine>;
   usage(id: string, project: string | null): Promise<UsageSample[]>;
   events(project: string | null, signal: AbortSignal): AsyncIterable<SandboxEvent>;
   eventsOf(id: string, project: string | null, signal: AbortSignal): AsyncIterable<SandboxEvent>;

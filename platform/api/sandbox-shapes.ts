@@ -10,9 +10,10 @@ export const Ttl = z.number().int().openapi({ example: 300, description: 'Second
 const StateShape = z.enum(['running', 'paused', 'ended']);
 const ReasonShape = z.enum(['ttl', 'killed', 'oom', 'crashed', 'host']);
 const Texts = z.record(z.string().max(200), z.string());
-const EgressShape = z
-  .strictObject({ allow: z.array(z.string().max(300)) })
-  .openapi('SandboxEgress', { description: 'Host names, or `open`. Nothing else is reached.' });
+export const EgressShape = z.strictObject({ allow: z.array(z.string().max(300)) }).openapi('SandboxEgress', {
+  description:
+    'Host names (`example.com`, `*.example.com`), addresses (`198.51.100.0/24`, `198.51.100.7:22`), `registries`, `github`, `open`. Nothing else is reached.',
+});
 
 export const SandboxShape = z
   .object({

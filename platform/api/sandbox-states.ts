@@ -4,7 +4,7 @@ import { projectFor, requireScope } from './authentication.ts';
 import { answers, errors, takes, WITH_KEY } from './describe.ts';
 import { type Api, newApi } from './environment.ts';
 import type { ApiParts } from './parts.ts';
-import { SandboxId, SandboxShape, TemplateName, TemplateShape, Ttl } from './sandbox-shapes.ts';
+import { EgressShape, SandboxId, SandboxShape, TemplateName, TemplateShape, Ttl } from './sandbox-shapes.ts';
 import { ProjectName } from './shapes.ts';
 import { edgeUrl } from './url.ts';
 
@@ -27,6 +27,15 @@ const resume = createRoute({
   security: WITH_KEY,
   request: { params, body: { ...takes(z.strictObject({ ttlSeconds: Ttl.optional() })), required: false } },
   responses: { 200: one, ...errors('not_found', 'gone', 'quota_exceeded', 'no_room') },
+});
+
+const setEgress = createRoute({
+  method: 'put',
+  path: '/v1/sandboxes/{id}/egress',
+  summary: 'Change what a sandbox may reach, while it runs',
+  security: WITH_KEY,
+  request: { params, body: takes(EgressShape) },
+  responses: { 200: one, ...errors('not_found', 'gone') },
 });
 
 const fork = createRoute({
@@ -100,6 +109,11 @@ export function sandboxStateRoutes({ sandboxes, domain, edgePort }: ApiParts): A
       requireScope(c.var.principal, 'deploy');
       const options = { ttlSeconds: c.req.valid('json')?.ttlSeconds, signal: c.req.raw.signal };
       return c.json(await sandboxes.resume(c.req.valid('param').id, c.var.principal.project, options), 200);
+    })
+    .openapi(setEgress, async (c) => {
+      requireScope(c.var.principal, 'deploy');
+      const { id } = c.req.valid('param');
+      return c.json(await sandboxes.setEgress(id, c.var.principal.project, c.req.valid('json')), 200);
     })
     .openapi(fork, async (c) => {
       requireScope(c.var.principal, 'deploy');

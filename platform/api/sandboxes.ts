@@ -2,10 +2,12 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { DEFAULT_PROJECT } from '../control/projects.ts';
 import { ThawError } from '../errors.ts';
 import { projectFor, requireScope } from './authentication.ts';
-import { answers, errors, takes, WITH_KEY } from './describe.ts';
+import { answers, errors, streams, takes, WITH_KEY } from './describe.ts';
 import { type Api, newApi } from './environment.ts';
+import { ndjson } from './ndjson.ts';
 import type { ApiParts } from './parts.ts';
 import { SandboxId, SandboxRequestShape, SandboxShape, StateShape, Ttl, UsageShape } from './sandbox-shapes.ts';
+import { LogLineShape } from './shapes.ts';
 
 const params = z.object({ id: SandboxId });
 const one = answers('the sandbox', SandboxShape);
@@ -67,6 +69,21 @@ const timeout = createRoute({
   responses: { 200: one, ...errors('not_found', 'gone') },
 });
 
+const logs = createRoute({
+  method: 'get',
+  path: '/v1/sandboxes/{id}/logs',
+  summary: 'What happened to a sandbox, oldest line first: each connection that it may not have',
+  security: WITH_KEY,
+  request: {
+    params,
+    query: z.object({
+      limit: z.coerce.number().int().min(0).max(10_000).default(100),
+      follow: z.enum(['0', '1']).default('0'),
+    }),
+  },
+  responses: { 200: streams('the lines', LogLineShape), ...errors('not_found') },
+});
+
 const metrics = createRoute({
   method: 'get',
   path: '/v1/sandboxes/{id}/metrics',
@@ -79,7 +96,7 @@ const metrics = createRoute({
   },
 });
 
-export function sandboxRoutes({ sandboxes }: ApiParts): Api {
+export function sandboxRoutes({ sandboxes, log, closing }: ApiParts): Api {
   return newApi()
     .openapi(create, async (c) => {
       requireScope(c.var.principal, 'deploy');
@@ -105,6 +122,19 @@ export function sandboxRoutes({ sandboxes }: ApiParts): Api {
       requireScope(c.var.principal, 'deploy');
       const { ttlSeconds } = c.req.valid('json');
       return c.json(await sandboxes.setTimeout(c.req.valid('param').id, c.var.principal.project, ttlSeconds), 200);
+    })
+    .openapi(logs, async (c) => {
+      requireScope(c.var.principal, 'read');
+      const { id } = c.req.valid('param');
+      const { project } = c.var.principal;
+      const { limit, follow } = c.req.valid('query');
+      await sandboxes.get(id, project);
+      return ndjson(c, {
+        log,
+        closing,
+        produce: (signal) => sandboxes.logs(id, project, { limit, follow: follow === '1' }, signal),
+        failed: (error) => error.toBody(),
+      });
     })
     .openapi(metrics, async (c) => {
       requireScope(c.var.principal, 'read');

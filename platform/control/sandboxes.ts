@@ -31,7 +31,7 @@ export function createSandboxes({ db, seal, log }: ControlParts): SandboxRecords
     }
   }
 
-  async function trim(projectId: string): Promise<void> {
+  async function trim(projectId: string): Promise<string[]> {
     const over = and(eq(sandboxes.projectId, projectId), eq(sandboxes.state, 'ended'));
     const [first] = await db
       .select({ seq: sandboxes.seq })
@@ -40,7 +40,12 @@ export function createSandboxes({ db, seal, log }: ControlParts): SandboxRecords
       .orderBy(desc(sandboxes.seq))
       .offset(KEPT)
       .limit(1);
-    if (first !== undefined) await db.delete(sandboxes).where(and(over, lte(sandboxes.seq, first.seq)));
+    if (first === undefined) return [];
+    const gone = await db
+      .delete(sandboxes)
+      .where(and(over, lte(sandboxes.seq, first.seq)))
+      .returning({ id: sandboxes.id });
+    return gone.map(({ id }) => id);
   }
 
   return {
@@ -72,13 +77,14 @@ export function createSandboxes({ db, seal, log }: ControlParts): SandboxRecords
     },
 
     async end(ids, reason, at) {
-      if (ids.length === 0) return;
+      if (ids.length === 0) return [];
       const ended = await db
         .update(sandboxes)
         .set({ state: 'ended', endReason: reason, endedAt: new Date(at), endsAt: null, environment: {} })
         .where(and(inArray(sandboxes.id, ids), ne(sandboxes.state, 'ended')))
         .returning({ projectId: sandboxes.projectId });
-      for (const projectId of new Set(ended.map((row) => row.projectId))) await trim(projectId);
+      const projects = [...new Set(ended.map((row) => row.projectId))];
+      return (await Promise.all(projects.map(trim))).flat();
     },
 
     async get(id, project) {

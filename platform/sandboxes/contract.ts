@@ -14,7 +14,7 @@ export type SandboxEndReason = 'ttl' | 'killed' | 'oom' | 'crashed' | 'host';
 
 /** What a sandbox may reach; nothing that is not named. */
 export interface SandboxEgress {
-  /** `open`, the public internet; or host names. */
+  /** Host names, `*.example.com` for all below; addresses, `198.51.100.0/24` or `198.51.100.7:22`; `registries`, `github`, `open`. */
   allow: string[];
 }
 

@@ -82,9 +82,9 @@ export class Fleet {
   async end(live: LiveSandbox, reason: SandboxEndReason): Promise<Sandbox> {
     if (!live.ending) {
       live.ending = true;
-      const { control, clock, gone, host, log } = this.parts;
+      const { control, clock, gone, host, journal, log } = this.parts;
       const endedAt = clock().toISOString();
-      await control.sandboxes.end([live.id], reason, endedAt).catch((error: unknown) => {
+      const forgotten = await control.sandboxes.end([live.id], reason, endedAt).catch((error: unknown) => {
         // Nothing has happened yet: whoever tries again may have better luck.
         live.ending = false;
         throw error;
@@ -95,6 +95,11 @@ export class Fleet {
         endedAt,
         endsAt: null,
       } satisfies Partial<Sandbox>);
+      for (const id of forgotten) {
+        journal
+          .remove(id)
+          .catch((err: unknown) => log.warn({ sandbox: id, err }, 'the log of a forgotten sandbox is left'));
+      }
       gone(live.id);
       live.over.abort();
       await live.turn(() => host.end(live.vm));

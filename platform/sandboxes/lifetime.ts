@@ -5,6 +5,7 @@ import type { SandboxEndReason } from './contract.ts';
 import type { Fleet } from './fleet.ts';
 import type { LiveSandbox } from './live.ts';
 import { ROLE } from './making.ts';
+import { noteRefusal } from './refusal.ts';
 import { fallAsleep, pause } from './sleep.ts';
 import type { Templates } from './templates.ts';
 
@@ -31,7 +32,7 @@ export class Lifetime implements AsyncDisposable {
    * ended; those that were put to sleep as the server stopped go on when they are used.
    */
   async begin(templates: Templates): Promise<void> {
-    const { control, clock, host, log } = this.#fleet.parts;
+    const { control, clock, host, journal, log } = this.#fleet.parts;
     this.#watching = this.#watch(host.events(this.#closing.signal));
     const vms = new Map(
       host
@@ -50,7 +51,8 @@ export class Lifetime implements AsyncDisposable {
         if (record.state === 'paused' && !vm.asleep) await this.#runs(live);
       }
     }
-    await control.sandboxes.end(lost, 'host', clock().toISOString());
+    const forgotten = await control.sandboxes.end(lost, 'host', clock().toISOString());
+    await Promise.all(forgotten.map((id) => journal.remove(id)));
     for (const vm of vms.values()) await host.end(vm.id);
     if (lost.length > 0) log.warn({ sandboxes: lost }, 'sandboxes were lost with their VMs');
     await templates.sweep();
@@ -120,9 +122,13 @@ export class Lifetime implements AsyncDisposable {
 
   async #watch(events: AsyncIterable<HostEvent>): Promise<void> {
     for await (const event of events) {
-      if (event.kind !== 'ended') continue;
       const live = this.#fleet.ofVm(event.vm);
-      if (live === undefined || live.ending) continue;
+      if (live === undefined) continue;
+      if (event.kind === 'refused') {
+        await noteRefusal(this.#fleet.parts, live, event);
+        continue;
+      }
+      if (live.ending) continue;
       const reason: SandboxEndReason = event.reason === 'oom' || event.reason === 'crashed' ? event.reason : 'host';
       await this.#fleet.end(live, reason).catch((err: unknown) => {
         this.#fleet.parts.log.error({ sandbox: live.id, err }, 'the end of a sandbox could not be written down');

@@ -1,15 +1,18 @@
 import { ThawError } from '../errors.ts';
 import type { ExecEvent } from '../host/contract.ts';
+import type { LogLine } from '../logs/contract.ts';
 import type {
   PortToken,
   Sandbox,
   SandboxCommand,
+  SandboxEgress,
   SandboxEvent,
   SandboxFilter,
   SandboxRequest,
   SandboxTemplate,
   UsageSample,
 } from './contract.ts';
+import { hostEgress } from './egress.ts';
 import { readFile, requirePath, writeFile } from './files.ts';
 import { Fleet } from './fleet.ts';
 import { Lifetime } from './lifetime.ts';
@@ -183,6 +186,29 @@ export class Sandboxes implements AsyncDisposable {
     const to = requirePath(path);
     const live = await this.#awake(id, project, signal);
     await this.#done(live, signal, (both) => this.#in.parts.host.putTree(live.vm, to, tar, both));
+  }
+
+  /** Changes what it may reach while it runs; connections that it may no longer have are cut. @throws ThawError `invalid_input` */
+  async setEgress(id: string, project: string | null, egress: SandboxEgress): Promise<Sandbox> {
+    const { fleet, parts } = this.#in;
+    const live = await fleet.find(id, project);
+    await live.turn(async () => {
+      await parts.host.setEgress(live.vm, hostEgress(egress));
+      await fleet.change(live, { egress });
+    });
+    return live.shown();
+  }
+
+  /** What happened to it, oldest first; also of one that is over. @throws ThawError `not_found` */
+  async *logs(
+    id: string,
+    project: string | null,
+    { limit, follow }: { limit: number; follow: boolean },
+    signal: AbortSignal,
+  ): AsyncGenerator<LogLine> {
+    await this.get(id, project);
+    const { journal } = this.#in.parts;
+    yield* follow ? journal.follow(id, {}, limit, signal) : await journal.read(id, {}, limit);
   }
 
   /** What it used in the last hour. @throws ThawError `not_found`, `gone` */

@@ -1,6 +1,15 @@
 import type { Control } from '../control/contract.ts';
 import type { Host } from '../host/contract.ts';
 import type { Log } from '../log.ts';
+import type { LogLine, LogQuery } from '../logs/contract.ts';
+
+/** Logs on disk, bounded. */
+export interface Journal {
+  append(id: string, lines: LogLine[]): Promise<void>;
+  read(id: string, query: LogQuery, limit: number): Promise<LogLine[]>;
+  remove(id: string): Promise<void>;
+  follow(id: string, query: LogQuery, limit: number, signal: AbortSignal): AsyncIterable<LogLine>;
+}
 
 /** What the operator allows; times in seconds. */
 export interface SandboxBounds {
@@ -20,6 +29,8 @@ export interface SandboxesParts {
   awake(project: string): number;
   /** The VM of a sandbox is about to stop or has gone: connections to it lead nowhere. */
   gone(sandbox: string): void;
+  /** Where what happens to sandboxes is written down, by their ids. */
+  journal: Journal;
   clock(): Date;
   random(size: number): Uint8Array;
   log: Log;

@@ -35,8 +35,8 @@ export interface SandboxRecords {
     id: string,
     change: Partial<Pick<Sandbox, 'state' | 'ttlSeconds' | 'endsAt' | 'egress' | 'ports' | 'autoPause' | 'metadata'>>,
   ): Promise<void>;
-  /** Marks them as over, and forgets the oldest of their projects that are past the bound. */
-  end(ids: string[], reason: SandboxEndReason, at: string): Promise<void>;
+  /** Marks them as over, and forgets the oldest of their projects that are past the bound. Returns the ids of those. */
+  end(ids: string[], reason: SandboxEndReason, at: string): Promise<string[]>;
   /** One of a project, or of any. @throws ThawError `not_found`, also for another project's */
   get(id: string, project: string | null): Promise<Sandbox>;
   /** Newest first. */

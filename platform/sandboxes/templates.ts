@@ -7,7 +7,7 @@ import type { SandboxesParts } from './parts.ts';
 import type { TemplateRecord } from './records.ts';
 
 /** Runtime images that sandboxes can be made from, the smallest first. */
-const BUILT_IN = ['base', 'node', 'python'] as const satisfies RuntimeName[];
+const BUILT_IN = ['base', 'node', 'python', 'code-interpreter'] as const satisfies RuntimeName[];
 /** Label of the host's templates that are snapshots of sandboxes. */
 const ROLE = 'sandbox-template';
 const NAME = /^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/;
@@ -143,7 +143,7 @@ function shown({ name, version, memoryMiB, cpus, sizeBytes, createdAt }: Templat
 
 /** @throws ThawError `invalid_input` for the name of a built-in one, or one that is no name */
 export function requireTemplateName(name: string): void {
-  const builtIn = name === 'builder' || name === 'code-interpreter' || BUILT_IN.some((one) => one === name);
+  const builtIn = name === 'builder' || BUILT_IN.some((one) => one === name);
   if (NAME.test(name) && !builtIn) return;
   throw new ThawError('invalid_input', `A template cannot be called ${JSON.stringify(name.slice(0, 60))}.`, {
     hint: builtIn

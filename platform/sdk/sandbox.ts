@@ -1,3 +1,4 @@
+import type { LogLine } from '../logs/contract.ts';
 import type { SandboxEvent, SandboxTemplate, UsageSample } from '../sandboxes/contract.ts';
 import { errorFromBody, ThawApiError } from './error.ts';
 import { SandboxFiles } from './sandbox-files.ts';
@@ -98,6 +99,25 @@ export class Sandbox implements AsyncDisposable {
   /** Its time is up so many seconds from now. */
   async setTimeout(ttlSeconds: number, options: CallOptions = {}): Promise<SandboxInfo> {
     return this.#post('timeout', { ttlSeconds }, options);
+  }
+
+  /** Changes what it may reach, from now on; connections that it may no longer have are cut. */
+  async setEgress(allow: string[], options: CallOptions = {}): Promise<SandboxInfo> {
+    const call = { ...options, method: 'PUT', path: this.#path('egress'), json: { allow } } as const;
+    return this.#learn(await this.#transport.json(call));
+  }
+
+  /** What happened to it, oldest line first: each connection that it may not have. */
+  async *logs(
+    options: CallOptions & { limit?: number; follow?: boolean } = {},
+  ): AsyncGenerator<LogLine, void, undefined> {
+    const { limit, follow, ...call } = options;
+    const query = { limit, follow: follow === true ? 1 : undefined };
+    const lines = this.#transport.lines<LogLine | { error: unknown }>({ ...call, path: this.#path('logs'), query });
+    for await (const line of lines) {
+      if ('error' in line) throw errorFromBody(line, 200, undefined);
+      yield line;
+    }
   }
 
   /** Freezes it with its memory and processes. Using it lets it go on. */

@@ -206,7 +206,7 @@ describe('sandboxes', () => {
     await server.thaw.templates.remove('mine:3');
     assert.deepEqual(
       (await server.thaw.templates.list()).map(({ name }) => name),
-      ['base', 'node', 'python'],
+      ['base', 'node', 'python', 'code-interpreter'],
     );
   });
 
@@ -242,6 +242,32 @@ describe('sandboxes', () => {
     assert.deepEqual(await Array.fromAsync(short.events()), [
       { type: 'ended', sandbox: short.id, project: 'default', at: short.info.endedAt, reason: 'ttl' },
     ]);
+  });
+
+  test('reaches nothing that its rules do not name; what it was refused is in its log, and rules can be changed', async () => {
+    await using sandbox = await create();
+    const look = (name: string) => sandbox.exec(`getent hosts ${name}`);
+    assert.notEqual((await look('example.com')).exitCode, 0);
+    // Where the connection goes is only known once something is said on it.
+    const said =
+      'exec 3<>/dev/tcp/198.51.100.7/80; printf "GET / HTTP/1.1\\r\\nHost: x.test\\r\\n\\r\\n" >&3; cat <&3 | wc -c';
+    const { stdout } = await sandbox.exec(['bash', '-c', said], { timeoutSeconds: 20 });
+    assert.equal(stdout.trim(), '0');
+    const lines: string[] = [];
+    for await (const { line } of sandbox.logs({ follow: true, signal: AbortSignal.timeout(10_000) })) {
+      lines.push(line);
+      if (lines.some((one) => one.includes('example.com')) && lines.some((one) => one.includes('198.51.100.7'))) break;
+    }
+    assert.ok(
+      lines.every((line) => line.startsWith('refused ')),
+      lines.join('\n'),
+    );
+    const { egress } = await sandbox.setEgress(['*.example.com', '198.51.100.0/24']);
+    assert.deepEqual(egress, { allow: ['*.example.com', '198.51.100.0/24'] });
+    assert.deepEqual((await sandbox.refresh()).egress, egress);
+    const wrong = await refusal(sandbox.setEgress(['10.0.0.0/8']));
+    assert.deepEqual([wrong.code, wrong.message.includes('10.0.0.0/8')], ['invalid_input', true], wrong.message);
+    assert.deepEqual((await sandbox.refresh()).egress, egress);
   });
 
   test('one whose machine ends by itself says so', async () => {
@@ -304,7 +330,7 @@ describe('sandboxes', () => {
     assert.deepEqual(await other.sandboxes.list(), []);
     assert.deepEqual(
       (await other.templates.list()).map(({ name }) => name),
-      ['base', 'node', 'python'],
+      ['base', 'node', 'python', 'code-interpreter'],
     );
     assert.equal((await refusal(other.sandboxes.create({ template: 'ours' }))).code, 'not_found');
     const never = 'saaaaaaaaaaaaaaa';

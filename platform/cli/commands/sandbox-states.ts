@@ -2,8 +2,9 @@ import type { Command } from 'commander';
 import type { SandboxInfo } from '../../sdk/index.ts';
 import type { Context } from '../context.ts';
 import { number, ttl } from '../sandbox-flags.ts';
+import { clock } from '../time.ts';
 
-/** `thaw sandbox`: fork, snapshot, pause, resume, timeout, kill. */
+/** `thaw sandbox`: fork, snapshot, pause, resume, timeout, egress, logs, kill. */
 export function addSandboxStates(sandbox: Command, context: Context): void {
   const { out } = context;
   const get = async (id: string) => (await context.connection()).thaw.sandboxes.get(id);
@@ -54,6 +55,32 @@ export function addSandboxStates(sandbox: Command, context: Context): void {
     .action(async (id: string, seconds: number) => {
       const info = await (await get(id)).setTimeout(seconds);
       out.result({ sandbox: info }, () => `${id} lives until ${info.endsAt ?? 'it has been resumed for so long'}.`);
+    });
+
+  sandbox
+    .command('egress')
+    .argument('<id>')
+    .argument('[rules...]', 'host names, *.example.com, addresses, registries, github, open; none = nothing')
+    .description('change what a sandbox may reach, while it runs')
+    .action(async (id: string, rules: string[]) => {
+      const info = await (await get(id)).setEgress(rules);
+      out.result({ sandbox: info }, () => `${id} may reach ${info.egress.allow.join(', ') || 'nothing'}.`);
+    });
+
+  sandbox
+    .command('logs')
+    .argument('<id>')
+    .description('show what happened to a sandbox: each connection that it may not have')
+    .option('-f, --follow', 'go on with what comes from now on')
+    .action(async (id: string, { follow }: { follow?: boolean }) => {
+      const { signal } = context;
+      try {
+        for await (const line of (await get(id)).logs({ follow: follow === true, signal })) {
+          out.item(line, () => `${clock(line.time)}  ${out.foreign(line.line)}`);
+        }
+      } catch (error) {
+        if (follow !== true || !signal.aborted) throw error;
+      }
     });
 
   sandbox

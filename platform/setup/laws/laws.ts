@@ -74,7 +74,7 @@ export const LAWS: readonly Law[] = [
   },
   {
     room: 'platform/sandboxes/',
-    may: [ERRORS, LOG, HOST, CONTROL, 'platform/crons/alarm.ts'],
+    may: [ERRORS, LOG, HOST, CONTROL, LOGS, 'platform/crons/alarm.ts'],
     packages: [...SQL, ...HTTP],
     because: 'sandboxes stand on the Host contract and are handed where to keep their records',
   },
