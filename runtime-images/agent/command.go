@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,7 +13,7 @@ import (
 // defaultPath is where commands are looked for when the caller's environment has no PATH.
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// command is what is asked of /exec and /process alike.
+// command is a process to be, whoever asks for it.
 type command struct {
 	Argv []string          `json:"argv"`
 	Env  map[string]string `json:"env"`
@@ -82,6 +83,15 @@ func (c *command) environment(who account) []string {
 type startFailure struct{ message string }
 
 func (f *startFailure) Error() string { return f.message }
+
+// plainStartError takes the words of package os off a failed start: `fork/exec /x: permission denied` becomes `/x: permission denied`.
+func plainStartError(err error) error {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return &startFailure{path.Path + ": " + path.Err.Error()}
+	}
+	return err
+}
 
 // findProgram does what execvp(3) does, with the PATH of the new environment and not of the agent's.
 func findProgram(name string, env []string, cwd string) (string, error) {
