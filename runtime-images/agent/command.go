@@ -1,9 +1,7 @@
 package main
 
 import (
-	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sort"
 	"strings"
@@ -39,9 +37,9 @@ func (c *command) check() error {
 	return nil
 }
 
-// prepare makes a command ready to start: in its own session, as its user, with nothing on stdin.
+// prepare makes a command ready to start: in its own session, as its user.
 // An error here is the caller's to show as a failure to start.
-func (c *command) prepare(who account) (*exec.Cmd, error) {
+func (c *command) prepare(who account) (*program, error) {
 	cwd := c.Cwd
 	if cwd == "" {
 		cwd = who.home
@@ -54,13 +52,11 @@ func (c *command) prepare(who account) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &exec.Cmd{
-		Path:        path,
-		Args:        c.Argv,
-		Env:         env,
-		Dir:         cwd,
-		SysProcAttr: &syscall.SysProcAttr{Setsid: true, Credential: who.credential()},
-	}, nil
+	return &program{path, c.Argv, os.ProcAttr{
+		Dir: cwd,
+		Env: env,
+		Sys: &syscall.SysProcAttr{Setsid: true, Credential: who.credential()},
+	}}, nil
 }
 
 // environment is what was given and nothing of the agent's own, with PATH, HOME, USER and LANG filled in where absent.
@@ -77,20 +73,6 @@ func (c *command) environment(who account) []string {
 	}
 	sort.Strings(env)
 	return env
-}
-
-// startFailure says why a command could not be started.
-type startFailure struct{ message string }
-
-func (f *startFailure) Error() string { return f.message }
-
-// plainStartError takes the words of package os off a failed start: `fork/exec /x: permission denied` becomes `/x: permission denied`.
-func plainStartError(err error) error {
-	var path *os.PathError
-	if errors.As(err, &path) {
-		return &startFailure{path.Path + ": " + path.Err.Error()}
-	}
-	return err
 }
 
 // findProgram does what execvp(3) does, with the PATH of the new environment and not of the agent's.

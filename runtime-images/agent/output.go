@@ -103,8 +103,9 @@ func (s *session) pump(output output, pumps *sync.WaitGroup) {
 		if err == syscall.EAGAIN || (err == nil && rest <= 0) {
 			pumps.Done()
 			_ = output.from.SetReadDeadline(time.Time{})
+			buffer := make([]byte, pumpSize) // a reader may be at either of the two
 			for err == nil || err == syscall.EAGAIN {
-				_, err = output.from.Read(buffers[1-turn])
+				_, err = output.from.Read(buffer)
 			}
 			output.from.Close()
 			return

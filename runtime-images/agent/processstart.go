@@ -94,11 +94,11 @@ func (a *agent) newSession(r *http.Request, ask *startRequest, limit time.Durati
 	if err := wanted.check(); err != nil {
 		return nil, err
 	}
-	cmd, err := wanted.prepare(who)
+	program, err := wanted.prepare(who)
 	if err != nil {
 		return nil, err
 	}
-	return a.sessions.add(func() (*session, error) { return startSession(cmd, how, a.sessions.retire) })
+	return a.sessions.add(func() (*session, error) { return startSession(program, how, a.sessions.retire) })
 }
 
 // connectRequest is process.ConnectRequest.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"os"
-	"os/exec"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -50,7 +49,7 @@ type sessionStart struct {
 }
 
 // startSession starts a process. When it has ended, retire is called, and then its end is told.
-func startSession(cmd *exec.Cmd, how sessionStart, retire func(*session)) (*session, error) {
+func startSession(program *program, how sessionStart, retire func(*session)) (*session, error) {
 	s := &session{config: how.config, tag: how.tag, ended: make(chan struct{})}
 	if how.reader != nil {
 		s.readers = []*outputReader{how.reader}
@@ -58,19 +57,22 @@ func startSession(cmd *exec.Cmd, how sessionStart, retire func(*session)) (*sess
 	var ours, theirs []*os.File
 	closeAll := func(files []*os.File) {
 		for _, file := range files {
-			file.Close()
+			if file != nothing() {
+				file.Close()
+			}
 		}
 	}
-	outputs, err := s.connect(cmd, how, &ours, &theirs)
+	outputs, err := s.connect(program, how, &ours, &theirs)
+	var process *os.Process
 	if err == nil {
-		err = startPunctual(cmd)
+		process, err = program.start(theirs[0], theirs[1], theirs[2])
 	}
 	closeAll(theirs)
 	if err != nil {
 		closeAll(ours)
-		return nil, plainStartError(err)
+		return nil, err
 	}
-	s.pid = cmd.Process.Pid
+	s.pid = process.Pid
 	var timer *time.Timer
 	if how.limit > 0 {
 		timer = time.AfterFunc(how.limit, func() {
@@ -84,7 +86,7 @@ func startSession(cmd *exec.Cmd, how sessionStart, retire func(*session)) (*sess
 		go s.pump(output, &pumps)
 	}
 	go func() {
-		_ = cmd.Wait()
+		status := waitFor(process)
 		if timer != nil {
 			timer.Stop()
 		}
@@ -96,47 +98,42 @@ func startSession(cmd *exec.Cmd, how sessionStart, retire func(*session)) (*sess
 			_ = output.from.SetReadDeadline(time.Now().Add(quiet))
 		}
 		pumps.Wait()
-		s.end, s.status = endingOf(cmd.ProcessState.Sys().(syscall.WaitStatus)), cmd.ProcessState.String()
+		s.end, s.status = endingOf(status), statusText(status)
 		retire(s)
 		close(s.ended)
 	}()
 	return s, nil
 }
 
-// connect gives cmd its standard streams and returns those that it writes to. ours and theirs are the files that were opened.
-func (s *session) connect(cmd *exec.Cmd, how sessionStart, ours, theirs *[]*os.File) ([]output, error) {
+// connect makes the standard streams of a process: its ends are theirs, the agent's ours. It returns those that it writes to.
+func (s *session) connect(program *program, how sessionStart, ours, theirs *[]*os.File) ([]output, error) {
 	if how.size != nil {
 		master, slave, err := openPTY(*how.size, how.who)
 		if err != nil {
 			return nil, err
 		}
-		*ours, *theirs = append(*ours, master), append(*theirs, slave)
-		cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
-		cmd.SysProcAttr.Setctty = true // descriptor 0, which is the default
+		*ours, *theirs = append(*ours, master), append(*theirs, slave, slave, slave)
+		program.attr.Sys.Setctty = true // of descriptor 0, which is the default
 		s.pty, s.input = master, newProcessInput(master)
 		return []output{{master, streamPTY}}, nil
 	}
+	*theirs = append(*theirs, nothing())
 	if how.stdin {
 		reader, writer, err := os.Pipe()
 		if err != nil {
 			return nil, err
 		}
-		*ours, *theirs = append(*ours, writer), append(*theirs, reader)
-		cmd.Stdin, s.input = reader, newProcessInput(writer)
+		*ours, (*theirs)[0] = append(*ours, writer), reader
+		s.input = newProcessInput(writer)
 	}
 	var outputs []output
-	for _, stream := range []string{streamStdout, streamStderr} {
+	for _, stream := range [...]string{streamStdout, streamStderr} {
 		reader, writer, err := os.Pipe()
 		if err != nil {
 			return nil, err
 		}
 		*ours, *theirs = append(*ours, reader), append(*theirs, writer)
 		outputs = append(outputs, output{reader, stream})
-		if stream == streamStdout {
-			cmd.Stdout = writer
-		} else {
-			cmd.Stderr = writer
-		}
 	}
 	return outputs, nil
 }

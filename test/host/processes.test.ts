@@ -35,7 +35,9 @@ describe('processes and files of a VM', () => {
     assert.equal((await said('user')).text, 'user user user /home/user /home/user\n');
     assert.equal((await said('app')).text, 'app app app /app /app\n');
     assert.equal((await said('root')).text, 'root root root /root /root\n');
-    assert.equal((await said('nobody-here')).error, 'unauthenticated');
+    assert.equal((await said('late')).error, 'unauthenticated');
+    await shell(at.host, vm.id, 'useradd --create-home late');
+    assert.equal((await said('late')).text, 'late late late /home/late /home/late\n');
   });
 
   it('go on without their caller, through sleep, and are found again', async () => {
