@@ -97,9 +97,13 @@ export interface ExecRequest {
   argv: string[];
   /** The whole environment besides PATH, HOME, USER and LANG. */
   env?: Record<string, string>;
-  /** Default `/app`. */
+  /** Default `/app`; for `user` its home. */
   cwd?: string;
-  user?: 'app' | 'root';
+  /** `app` is what deployments run as and the default, `user` what sandboxes do. */
+  user?: 'app' | 'root' | 'user';
+  /** What the command reads, to its end; default nothing. */
+  stdin?: AsyncIterable<Uint8Array>;
+  /** 0 is no limit. */
   timeoutMs: number;
   /** Output past this is dropped and `truncated` is set; default 4 MiB. */
   maxOutputBytes?: number;

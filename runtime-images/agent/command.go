@@ -2,7 +2,6 @@ package main
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sort"
 	"strings"
@@ -12,7 +11,7 @@ import (
 // defaultPath is where commands are looked for when the caller's environment has no PATH.
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// command is what is asked of /exec and /process alike.
+// command is a process to be, whoever asks for it.
 type command struct {
 	Argv []string          `json:"argv"`
 	Env  map[string]string `json:"env"`
@@ -38,9 +37,9 @@ func (c *command) check() error {
 	return nil
 }
 
-// prepare makes a command ready to start: in its own session, as its user, with nothing on stdin.
+// prepare makes a command ready to start: in its own session, as its user.
 // An error here is the caller's to show as a failure to start.
-func (c *command) prepare(who account) (*exec.Cmd, error) {
+func (c *command) prepare(who account) (*program, error) {
 	cwd := c.Cwd
 	if cwd == "" {
 		cwd = who.home
@@ -53,13 +52,11 @@ func (c *command) prepare(who account) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &exec.Cmd{
-		Path:        path,
-		Args:        c.Argv,
-		Env:         env,
-		Dir:         cwd,
-		SysProcAttr: &syscall.SysProcAttr{Setsid: true, Credential: who.credential()},
-	}, nil
+	return &program{path, c.Argv, os.ProcAttr{
+		Dir: cwd,
+		Env: env,
+		Sys: &syscall.SysProcAttr{Setsid: true, Credential: who.credential()},
+	}}, nil
 }
 
 // environment is what was given and nothing of the agent's own, with PATH, HOME, USER and LANG filled in where absent.
@@ -77,11 +74,6 @@ func (c *command) environment(who account) []string {
 	sort.Strings(env)
 	return env
 }
-
-// startFailure says why a command could not be started.
-type startFailure struct{ message string }
-
-func (f *startFailure) Error() string { return f.message }
 
 // findProgram does what execvp(3) does, with the PATH of the new environment and not of the agent's.
 func findProgram(name string, env []string, cwd string) (string, error) {

@@ -17,6 +17,7 @@ type testAgent struct {
 	*testing.T
 	url   string
 	agent *agent
+	home  string
 }
 
 func newTestAgent(t *testing.T) *testAgent {
@@ -35,15 +36,27 @@ func newTestAgent(t *testing.T) *testAgent {
 		pending:   func() int64 { return 3 },
 		closeIdle: func() {},
 	}
+	home := t.TempDir()
+	a.lookup = func(name string) (account, error) {
+		who, err := guest.lookup(name)
+		who.home = home
+		return who, err
+	}
 	server := httptest.NewServer(a.routes())
 	t.Cleanup(server.Close)
+	t.Cleanup(func() {
+		for _, one := range a.sessions.list() {
+			killSession(one.pid)
+			<-one.ended
+		}
+	})
 	t.Cleanup(func() {
 		if run := a.process.latest(); run != nil && run.running() {
 			a.process.killAll(run.pid)
 			<-run.done
 		}
 	})
-	return &testAgent{t, server.URL, a}
+	return &testAgent{t, server.URL, a, home}
 }
 
 // ask sends a request and returns status and body. A body that is no reader is sent as JSON.

@@ -39,7 +39,7 @@ func openGuest(testRoot string) (*guest, error) {
 			identify:   id.become,
 			limitTasks: limitTasks,
 		},
-		lookup: lookupAccount,
+		lookup: openAccounts().lookup,
 	}, nil
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"io"
 	"os"
 	"sync"
 	"syscall"
@@ -80,7 +79,7 @@ func (s *supervisor) start(ask *processRequest, who account) (*supervised, error
 	if s.current != nil && s.current.running() {
 		return nil, conflict("process " + s.current.name + " is running")
 	}
-	cmd, err := ask.prepare(who)
+	program, err := ask.prepare(who)
 	if err != nil {
 		return nil, err
 	}
@@ -89,25 +88,24 @@ func (s *supervisor) start(ask *processRequest, who account) (*supervised, error
 			return nil, &startFailure{"pids.max: " + message}
 		}
 	}
-	var pipes [2]*os.File
-	for i, target := range []*io.Writer{&cmd.Stdout, &cmd.Stderr} {
-		reader, writer, err := os.Pipe()
-		if err != nil {
+	var pipes, theirs [2]*os.File
+	for i := range pipes {
+		if pipes[i], theirs[i], err = os.Pipe(); err != nil {
 			return nil, err
 		}
-		defer writer.Close() // the child has its own
-		pipes[i], *target = reader, writer
+		defer theirs[i].Close() // the child has its own
 	}
-	if err := startInside(cmd, s.group); err != nil {
+	process, err := startInside(program, s.group, nothing(), theirs[0], theirs[1])
+	if err != nil {
 		pipes[0].Close()
 		pipes[1].Close()
-		return nil, plainStartError(err)
+		return nil, err
 	}
-	run := &supervised{name: ask.Name, pid: cmd.Process.Pid, startedAt: s.now(), done: make(chan struct{})}
+	run := &supervised{name: ask.Name, pid: process.Pid, startedAt: s.now(), done: make(chan struct{})}
 	s.current = run
 	read := s.capture(pipes)
 	go func() {
-		_ = cmd.Wait()
+		status := waitFor(process)
 		s.killAll(run.pid)
 		select {
 		case <-read:
@@ -115,7 +113,7 @@ func (s *supervisor) start(ask *processRequest, who account) (*supervised, error
 		}
 		pipes[0].Close()
 		pipes[1].Close()
-		run.end = endingOf(cmd.ProcessState.Sys().(syscall.WaitStatus))
+		run.end = endingOf(status)
 		close(run.done)
 	}()
 	return run, nil

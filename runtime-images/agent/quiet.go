@@ -2,11 +2,8 @@ package main
 
 import (
 	"os"
-	"os/exec"
-	"runtime"
 	"sort"
 	"strconv"
-	"syscall"
 )
 
 const (
@@ -38,13 +35,4 @@ func quietMonitor() error {
 	}
 	sort.Ints(ids)
 	return os.WriteFile("/proc/"+strconv.Itoa(ids[0])+"/timerslack_ns", []byte(strconv.Itoa(monitorSlack)), 0)
-}
-
-// startPunctual starts a child with the usual timer slack: threads that the monitor started have the monitor's slack, and a
-// child has that of the thread that starts it.
-func startPunctual(cmd *exec.Cmd) error {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	_, _, _ = syscall.RawSyscall(syscall.SYS_PRCTL, prSetTimerSlack, usualSlack, 0)
-	return cmd.Start()
 }

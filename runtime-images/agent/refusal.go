@@ -58,7 +58,12 @@ func answerJSON(w http.ResponseWriter, status int, value interface{}) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
+	answerText(w, status, append(body, '\n'))
+}
+
+// answerText writes what is JSON already as the whole answer.
+func answerText(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("content-type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write(append(body, '\n'))
+	_, _ = w.Write(body)
 }

@@ -9,6 +9,9 @@ import (
 	"time"
 )
 
+// bodyLimit bounds a message, in bytes; a kernel's own limit on argv and env together is 2 MiB or more.
+const bodyLimit = 8 << 20
+
 // agent is everything the HTTP routes stand on.
 type agent struct {
 	started time.Time
@@ -17,6 +20,13 @@ type agent struct {
 	logs    *logRing
 	process *supervisor
 	pending func() int64
+
+	// What E2B's schema stands on; ready as it is.
+	defaults defaults
+	sessions sessions
+	watchers watchers
+	busy     busyMeter
+
 	// closeIdle closes the HTTP connections on which nothing is asked at the moment.
 	closeIdle func()
 }
@@ -24,10 +34,11 @@ type agent struct {
 // routes maps method and path to its answer.
 func (a *agent) routes() http.Handler {
 	table := map[string]map[string]http.HandlerFunc{
+		"/files":      {http.MethodGet: a.download, http.MethodPost: a.upload},
+		"/init":       {http.MethodPost: a.initialize},
+		"/envs":       {http.MethodGet: a.showEnvs},
 		"/health":     {http.MethodGet: a.health},
-		"/exec":       {http.MethodPost: a.exec},
 		"/tree":       {http.MethodGet: a.getTree, http.MethodPut: a.putTree},
-		"/file":       {http.MethodGet: a.getFile, http.MethodPut: a.putFile},
 		"/process":    {http.MethodGet: a.showProcess, http.MethodPost: a.startProcess, http.MethodDelete: a.stopProcess},
 		"/wait":       {http.MethodGet: a.wait},
 		"/logs":       {http.MethodGet: a.streamLogs},
@@ -35,6 +46,9 @@ func (a *agent) routes() http.Handler {
 		"/metrics":    {http.MethodGet: a.metrics},
 		"/pending":    {http.MethodGet: a.showPending},
 		"/settle":     {http.MethodPost: a.settle},
+	}
+	for path, answer := range a.services() {
+		table[path] = map[string]http.HandlerFunc{http.MethodPost: answer}
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		methods, known := table[r.URL.Path]
@@ -49,6 +63,29 @@ func (a *agent) routes() http.Handler {
 		}
 		answer(w, r)
 	})
+}
+
+// services are the methods of E2B's schema.
+func (a *agent) services() map[string]http.HandlerFunc {
+	return map[string]http.HandlerFunc{
+		"/process.Process/List":                   unary(a.listSessions),
+		"/process.Process/Start":                  a.startSession,
+		"/process.Process/Connect":                a.connectSession,
+		"/process.Process/Update":                 unary(a.updateSession),
+		"/process.Process/StreamInput":            a.streamInput,
+		"/process.Process/SendInput":              unary(a.sendInput),
+		"/process.Process/CloseStdin":             unary(a.closeInput),
+		"/process.Process/SendSignal":             unary(a.signalSession),
+		"/filesystem.Filesystem/Stat":             unary(a.stat),
+		"/filesystem.Filesystem/MakeDir":          unary(a.makeDir),
+		"/filesystem.Filesystem/Move":             unary(a.move),
+		"/filesystem.Filesystem/ListDir":          unary(a.listDir),
+		"/filesystem.Filesystem/Remove":           unary(a.remove),
+		"/filesystem.Filesystem/WatchDir":         a.watchDir,
+		"/filesystem.Filesystem/CreateWatcher":    unary(a.createWatcher),
+		"/filesystem.Filesystem/GetWatcherEvents": unary(a.watcherEvents),
+		"/filesystem.Filesystem/RemoveWatcher":    unary(a.removeWatcher),
+	}
 }
 
 // health answers GET /health. uptime is the agent's, in seconds.

@@ -44,7 +44,7 @@ func TestHealthTellsTheVersion(t *testing.T) {
 func TestMetricsTellOfMemoryAndDisk(t *testing.T) {
 	var answer metricsAnswer
 	newTestAgent(t).want(http.StatusOK, "GET", "/metrics", nil, &answer)
-	if answer.Memory.Total < 1<<20 || answer.Memory.Available > answer.Memory.Total || answer.Disk.Total < 1<<20 || answer.Processes < 1 {
+	if answer.Memory < 1<<20 || answer.MemoryUsed > answer.Memory || answer.Disk < answer.DiskUsed || answer.CPUs < 1 || answer.CPUUsed <= 0 || answer.CPUUsed > 100 {
 		t.Fatalf("%+v", answer)
 	}
 }
@@ -58,8 +58,8 @@ func TestPendingIsAnswered(t *testing.T) {
 func TestUnknownRoutesAndMethodsAreRefused(t *testing.T) {
 	a := newTestAgent(t)
 	a.want(http.StatusNotFound, "GET", "/", nil, nil)
-	a.want(http.StatusNotFound, "GET", "/exec/", nil, nil)
-	a.want(http.StatusMethodNotAllowed, "GET", "/exec", nil, nil)
+	a.want(http.StatusNotFound, "GET", "/files/", nil, nil)
+	a.want(http.StatusMethodNotAllowed, "GET", "/process.Process/Start", nil, nil)
 	a.want(http.StatusMethodNotAllowed, "DELETE", "/tree", nil, nil)
 }
 

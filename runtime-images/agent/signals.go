@@ -35,3 +35,15 @@ func endingOf(status syscall.WaitStatus) ending {
 	code := status.ExitStatus()
 	return ending{Code: &code}
 }
+
+// statusText is how E2B's schema words an ending, as Go does: `exit status 1`, `signal: killed`.
+func statusText(status syscall.WaitStatus) string {
+	if !status.Signaled() {
+		return "exit status " + strconv.Itoa(status.ExitStatus())
+	}
+	text := "signal: " + status.Signal().String()
+	if status.CoreDump() {
+		text += " (core dumped)"
+	}
+	return text
+}

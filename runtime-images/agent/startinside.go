@@ -1,25 +1,26 @@
 package main
 
 import (
-	"os/exec"
+	"os"
 	"runtime"
 	"syscall"
 )
 
-// startInside starts cmd so that not one instruction of it runs outside the group: it starts traced, which stops it right after
+// startInside starts a program so that not one instruction of it runs outside the group: it starts traced, which stops it right after
 // execve(2), is moved, and then let go. Writing its pid after a plain start would let its first children escape.
 // Without a group it is a plain start.
-func startInside(cmd *exec.Cmd, group *cgroup) error {
+func startInside(p *program, group *cgroup, in, out, err *os.File) (*os.Process, error) {
 	if group == nil {
-		return startPunctual(cmd)
+		return p.start(in, out, err)
 	}
 	runtime.LockOSThread() // a tracee belongs to the thread that started it
 	defer runtime.UnlockOSThread()
-	cmd.SysProcAttr.Ptrace = true
-	if err := startPunctual(cmd); err != nil {
-		return err
+	p.attr.Sys.Ptrace = true
+	process, failed := p.start(in, out, err)
+	if failed != nil {
+		return nil, failed
 	}
-	pid := cmd.Process.Pid
+	pid := process.Pid
 	var status syscall.WaitStatus
 	for {
 		if _, err := syscall.Wait4(pid, &status, syscall.WUNTRACED, nil); err != syscall.EINTR {
@@ -27,15 +28,16 @@ func startInside(cmd *exec.Cmd, group *cgroup) error {
 		}
 	}
 	if !status.Stopped() {
-		return &startFailure{"the process ended before it began"}
+		return nil, &startFailure{"the process ended before it began"}
 	}
-	err := group.add(pid)
-	if err == nil {
-		err = syscall.PtraceDetach(pid)
+	failed = group.add(pid)
+	if failed == nil {
+		failed = syscall.PtraceDetach(pid)
 	}
-	if err != nil {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
+	if failed != nil {
+		_ = process.Kill()
+		_, _ = process.Wait()
+		return nil, failed
 	}
-	return err
+	return process, nil
 }

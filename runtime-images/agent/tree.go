@@ -7,8 +7,10 @@ import (
 	"net/http"
 	"os"
 	"path"
+	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // treeLimits bounds an extraction; 0 means no bound.
@@ -163,4 +165,30 @@ func (a *agent) getTree(w http.ResponseWriter, r *http.Request) {
 	if err := pack(w, root); err != nil {
 		panic(http.ErrAbortHandler) // the status has left already: only a broken stream tells the caller
 	}
+}
+
+// absolute checks a path parameter.
+func absolute(path string) (string, error) {
+	if !filepath.IsAbs(path) {
+		return "", badRequest("path must be absolute")
+	}
+	return filepath.Clean(path), nil
+}
+
+// fileError turns what the file system said into an answer.
+func fileError(err error) error {
+	var path *os.PathError
+	if !errors.As(err, &path) {
+		return err
+	}
+	message := path.Path + ": " + path.Err.Error()
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return notFound(message)
+	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EISDIR), errors.Is(err, syscall.ELOOP), errors.Is(err, syscall.ENAMETOOLONG):
+		return badRequest(message)
+	case errors.Is(err, syscall.ENOSPC):
+		return &refusal{http.StatusInsufficientStorage, "disk_full", message}
+	}
+	return err
 }

@@ -5,6 +5,9 @@ const GIB = 1024 ** 3;
 /** Address of the guest's gateway, where a DNS relay listens; the same in every VM. */
 const GATEWAY = '172.16.0.1';
 
+/** Reads what every command of a sandbox begins with: a login shell, and the programs that its profile calls. */
+const SHELL = [['/bin/bash', '-l', '-c', 'true; command -v ls; ls / | cat']] as const;
+
 /** What every guest has: Debian's minimal set, an init that reaps orphans, certificates, time zones. */
 export const base: ImageDefinition = {
   name: 'base',
@@ -20,6 +23,6 @@ export const base: ImageDefinition = {
     { path: '/etc/machine-id', text: '' },
   ],
   links: [],
-  warm: [],
+  warm: SHELL,
   diskBytes: 4 * GIB,
 };

@@ -3,11 +3,13 @@ import type { Recipe } from '../cache/artifact.ts';
 import { bootstrap, SUITE } from '../debian/bootstrap.ts';
 import { type ImageDefinition, lineage } from '../definition.ts';
 
-/** User that tenants' code runs as; the agent and the host know these numbers. */
+/** Users that tenants' code runs as: `app` for deployments (the agent and the host know its numbers), `user` for sandboxes. */
 const HOOKS = [
   'chroot "$1" groupadd --gid 1000 app',
   'chroot "$1" useradd --uid 1000 --gid 1000 --no-create-home --home-dir /app --shell /bin/bash app',
   'install -d -o 1000 -g 1000 -m 0755 "$1/app"',
+  'chroot "$1" groupadd --gid 1001 user',
+  'chroot "$1" useradd --uid 1001 --gid 1001 --create-home --home-dir /home/user --shell /bin/bash user',
   // A mirror's address may carry the host's password for it.
   'sed -i -E "s#(https?://)[^/ @]*@#\\1#" "$1/etc/apt/sources.list"',
 ];

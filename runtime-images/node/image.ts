@@ -29,6 +29,6 @@ export const node: ImageDefinition = {
   ],
   files: [],
   links: [],
-  warm: [['node', '--input-type=module', '--eval', TOUCH]],
+  warm: [...base.warm, ['node', '--input-type=module', '--eval', TOUCH]],
   diskBytes: base.diskBytes,
 };

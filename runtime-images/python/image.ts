@@ -24,7 +24,7 @@ export const python: ImageDefinition = {
     file('fallback.py', '/etc/python3.11/sitecustomize.py'),
   ],
   links: [{ path: '/usr/local/bin/python', target: '../../bin/python3' }],
-  warm: [['python3', '-c', TOUCH]],
+  warm: [...base.warm, ['python3', '-c', TOUCH]],
   diskBytes: base.diskBytes,
 };
 

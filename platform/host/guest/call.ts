@@ -1,0 +1,83 @@
+import { Agent as HttpAgent, type IncomingMessage, request } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { z } from 'zod';
+import { ThawError } from '../../errors.ts';
+import { AGENT_PORTS } from './ports.ts';
+
+const MAX_ANSWER_BYTES = 64 * 1024;
+
+export interface AgentCall {
+  method: string;
+  path: string;
+  headers?: Record<string, string>;
+  body?: string | Uint8Array | AsyncIterable<Uint8Array>;
+  signal?: AbortSignal | undefined;
+}
+
+/** HTTP to the agent of one guest. */
+export class AgentCaller {
+  readonly #address: string;
+  readonly #http = new HttpAgent({ keepAlive: false });
+
+  /** @param address the VM's slot address */
+  constructor(address: string) {
+    this.#address = address;
+  }
+
+  /** @throws ThawError `unprocessable` or `too_large` with the agent's words, `unavailable`; the signal's reason */
+  async send(call: AgentCall): Promise<IncomingMessage> {
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    const outgoing = request({
+      host: this.#address,
+      port: AGENT_PORTS.http,
+      agent: this.#http,
+      method: call.method,
+      path: call.path,
+      ...(call.headers ? { headers: call.headers } : {}),
+      ...(call.signal ? { signal: call.signal } : {}),
+    });
+    outgoing.once('response', resolve);
+    outgoing.once('error', reject);
+    if (call.body === undefined || typeof call.body === 'string' || call.body instanceof Uint8Array) {
+      outgoing.end(call.body);
+    } else pipeline(Readable.from(call.body), outgoing).catch(reject);
+    const answer = await promise.catch((cause: unknown) => {
+      call.signal?.throwIfAborted();
+      throw cause instanceof ThawError ? cause : new ThawError('unavailable', 'The VM does not answer.', { cause });
+    });
+    if (answer.statusCode !== undefined && answer.statusCode < 300) return answer;
+    const code = answer.statusCode === 413 ? 'too_large' : 'unprocessable';
+    throw new ThawError(code, refusal(await text(answer)));
+  }
+
+  /** Sends a call whose answer says nothing. */
+  async done(call: AgentCall): Promise<void> {
+    for await (const _ of await this.send(call));
+  }
+
+  /** The JSON of an answer, unchecked. */
+  async json(call: AgentCall): Promise<unknown> {
+    return JSON.parse(await text(await this.send(call)));
+  }
+}
+
+/** The agent's own words: `{"error":{"message"}}`, or `{"message"}` of the Connect protocol. */
+function refusal(body: string): string {
+  const said = z.object({ message: z.string().max(2000) });
+  try {
+    const answer = z.union([z.object({ error: said }), said]).parse(JSON.parse(body));
+    return 'error' in answer ? answer.error.message : answer.message;
+  } catch {
+    return 'The VM refused the call.';
+  }
+}
+
+async function text(answer: IncomingMessage): Promise<string> {
+  let all = '';
+  for await (const chunk of answer.setEncoding('utf8')) {
+    all += chunk;
+    if (all.length > MAX_ANSWER_BYTES) break;
+  }
+  return all;
+}
