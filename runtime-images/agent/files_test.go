@@ -210,7 +210,7 @@ func TestADownloadHasRangesAndReadsWhatHasNoSize(t *testing.T) {
 	}
 }
 
-func TestAGigabyteIsNotHeldInMemory(t *testing.T) {
+func TestALargeFileIsNotHeldInMemory(t *testing.T) {
 	a := newTestAgent(t)
 	const size = 1 << 28
 	a.upload(http.StatusOK, "large", io.LimitReader(patterned{}, size))
