@@ -113,7 +113,7 @@ async function withOneApp(data: string): Promise<Footprint> {
   expectAnswer(await get(server.at(nameFor(0))), TEXT);
   await server.asleep();
   await sleep(SETTLE_MS);
-  return footprint(server);
+  return await footprint(server);
 }
 
 /** Enters the apps while no server runs. @returns how long it takes to resolve their names, in memory */
