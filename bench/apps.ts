@@ -56,7 +56,7 @@ export async function apps({ progress }: PartOptions): Promise<PartResult> {
     unit: 'ms',
     atMost: 500,
   });
-  told({ name: 'rollback by the command line, likewise', value: spread(rollbacks.cli).p50, unit: 'ms' });
+  told({ name: 'rollback by the command line, likewise', value: spread(rollbacks.cli).p50, unit: 'ms', atMost: 500 });
 
   await using repository = await createRepository();
   await repository.commit(hello('version 1'));

@@ -21,16 +21,20 @@ const take = (outcome: Outcome) => {
 };
 
 const plan = await planTests(root, process.argv.slice(2));
-const light = [...plan.light];
-const runLight = async () => {
-  for (let file = light.shift(); file !== undefined && !stop.signal.aborted; file = light.shift()) {
-    take(await runTestFile(root, file, stop.signal));
-  }
+/** Runs files, so many side by side. */
+const runAll = async (files: readonly string[], atOnce: number) => {
+  const left = [...files];
+  const run = async () => {
+    for (let file = left.shift(); file !== undefined && !stop.signal.aborted; file = left.shift()) {
+      take(await runTestFile(root, file, stop.signal));
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(atOnce, availableParallelism()) }, run));
 };
 try {
   for (const module of plan.go) take(await runGoTests(root, module, stop.signal));
-  await Promise.all(Array.from({ length: Math.min(4, availableParallelism()) }, runLight));
-  for (const file of plan.heavy) take(await runTestFile(root, file, stop.signal));
+  await runAll(plan.light, 4);
+  await runAll(plan.heavy, 2);
 } catch (error) {
   if (!stop.signal.aborted) throw error;
   say('Interrupted.');

@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { nodeServer, PNPM_LOCK } from '../builders/locked-trees.ts';
 import { example } from '../fixtures/example.ts';
-import { WorkTree } from '../fixtures/git.ts';
 import { EdgeClient } from '../fixtures/http.ts';
 import { type ServerFixture, startServer } from '../fixtures/server.ts';
 
@@ -62,27 +60,5 @@ describe('the examples', () => {
     assert.equal((await hono.ask('/notes/a')).text, 'text');
     const express = await pushed('express-app');
     assert.equal((await express.ask()).json.hello, 'express');
-  });
-
-  test('fastapi-app', async () => {
-    const edge = await pushed('fastapi-app');
-    assert.deepEqual((await edge.ask()).json, { hello: 'fastapi' });
-  });
-
-  test('an app with the lockfile of pnpm', async () => {
-    await using tree = await WorkTree.create({
-      'server.js': nodeServer('pnpm'),
-      'package.json': JSON.stringify({
-        name: 'n',
-        private: true,
-        scripts: { start: 'node server.js' },
-        dependencies: { ms: '2.1.3' },
-      }),
-      'pnpm-lock.yaml': PNPM_LOCK,
-    });
-    const { code, text } = await tree.push(server.remote('by-pnpm'));
-    assert.equal(code, 0, text);
-    assert.match(text, /Installing dependencies \(pnpm install --frozen-lockfile\)/);
-    assert.equal((await new EdgeClient(server.config, 'by-pnpm').ask()).text, '1s pnpm');
   });
 });

@@ -1,7 +1,7 @@
 import { glob } from 'node:fs/promises';
 import { GO_MODULES } from '../go.ts';
 
-/** Rooms whose tests start VMs. They run one file at a time, so that each has the machine to itself. */
+/** Rooms whose tests start VMs. Two files run side by side: a VM that boots or sleeps leaves a processor idle. */
 const WITH_VMS = new Set(['builders', 'e2e', 'host']);
 
 /** What is to be run. */
@@ -10,7 +10,7 @@ export interface Plan {
   go: string[];
   /** Test files that may run side by side. */
   light: string[];
-  /** Test files that run one after the other, later. */
+  /** Test files that run later, and fewer of them side by side. */
   heavy: string[];
 }
 
