@@ -33,6 +33,7 @@ onBothDatabases('domains', (at) => {
       deployment: second,
       kind: 'web',
       template: 't_x',
+      shape: RUN.shape,
       port: RUN.port,
       scaling: { maxInstances: 3, sleep: 'freeze' },
     });

@@ -71,6 +71,7 @@ onBothDatabases('releases and routes', (at) => {
       project: 'default',
       kind: 'web',
       template: 't_x',
+      shape: RUN.shape,
       port: RUN.port,
       scaling: {},
     } as const;
