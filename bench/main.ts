@@ -11,11 +11,12 @@ import type { Part } from './part.ts';
 import { proxied } from './proxied.ts';
 import { push } from './push.ts';
 import { rounds } from './rounds.ts';
+import { sandboxes } from './sandboxes.ts';
 import { sleeping } from './sleeping.ts';
 import { table } from './table.ts';
 import { warm } from './warm.ts';
 
-const PARTS: Record<string, Part> = { cold, warm, crowd, push, apps, proxied, sleeping, rounds };
+const PARTS: Record<string, Part> = { cold, warm, crowd, push, apps, proxied, sleeping, sandboxes, rounds };
 const USAGE = `npm run bench -- [${Object.keys(PARTS).join('|')}]... [--rounds n] [--out file]`;
 
 /**

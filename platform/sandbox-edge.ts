@@ -3,6 +3,8 @@ import type { EdgeParts, Instance, Route } from '../router/parts.ts';
 import type { InstanceView } from '../router/pool.ts';
 import { sandboxPortOf } from '../router/resolve.ts';
 import type { Config } from './config.ts';
+import { AGENT_PORTS } from './host/guest/ports.ts';
+import { ENVD_PATHS, ENVD_PORT } from './sandboxes/envd.ts';
 import type { Sandboxes } from './sandboxes/open.ts';
 
 /** Requests that one port takes at once; past it they wait. */
@@ -40,6 +42,7 @@ export class SandboxEdge {
     const named = sandboxPortOf(label);
     const sandbox = named && this.#sandboxes?.reachable(named.sandbox);
     if (named === undefined || sandbox === undefined) return undefined;
+    const agent = named.port === ENVD_PORT;
     return {
       label,
       app: `sandbox ${sandbox.id}`,
@@ -47,9 +50,10 @@ export class SandboxEdge {
       project: `${ROLE}${sandbox.project}`,
       deployment: ROLE + label,
       kind: 'web',
-      port: named.port,
+      port: agent ? AGENT_PORTS.http : named.port,
       limits: this.#limits,
-      ...(sandbox.ports === 'public' ? {} : { guarded: true }),
+      ...(sandbox.ports === 'public' && !agent ? {} : { guarded: true }),
+      ...(agent ? { paths: ENVD_PATHS } : {}),
     };
   }
 

@@ -80,7 +80,7 @@ export function routeOf(req: IncomingMessage, parts: Pick<ChainParts, 'resolve' 
   }
   if (hosts > 1) throw new ThawError('invalid_input', 'The request names more than one host.');
   const name = nameOf(req.headers.host, parts.domain);
-  const route = name === undefined ? undefined : parts.resolve(name);
+  const route = (name === undefined ? undefined : parts.resolve(name)) ?? namedByHeaders(req, parts);
   if (route !== undefined && admit(req, route, parts)) return route;
   if (name !== undefined && sandboxPortOf(name) !== undefined) {
     // The same for one that is not there and one that the request may not see.
@@ -92,6 +92,15 @@ export function routeOf(req: IncomingMessage, parts: Pick<ChainParts, 'resolve' 
   throw new ThawError('not_found', `There is no app ${where}.`, {
     hint: 'Check the name; an app is there as soon as its first push is done.',
   });
+}
+
+/** E2B's clients name a sandbox and its port in headers when they are given one address for all. */
+function namedByHeaders(req: IncomingMessage, parts: Pick<ChainParts, 'resolve'>): Route | undefined {
+  const id = req.headers['e2b-sandbox-id'];
+  const port = req.headers['e2b-sandbox-port'];
+  if (typeof id !== 'string' || typeof port !== 'string') return undefined;
+  const label = `${port}-${id}`;
+  return sandboxPortOf(label) === undefined ? undefined : parts.resolve(label);
 }
 
 /** Answers with what went wrong, and writes it to the log. A client that has left is told nothing. */

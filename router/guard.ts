@@ -2,24 +2,33 @@ import type { IncomingMessage } from 'node:http';
 import type { EdgeParts, Route } from './parts.ts';
 
 /*
- * A guarded route is reached with a token: in the header `x-thaw-token`, the query
+ * A guarded route is reached with a token: in the header `x-thaw-token` or `x-access-token`, the query
  * parameter `thaw_token` or the cookie of that name. What code behind the route
  * sees has none of them.
  */
 
-const HEADER = 'x-thaw-token';
+/** The second is what E2B's clients send. */
+const HEADERS = ['x-thaw-token', 'x-access-token'];
 const NAME = 'thaw_token';
 
 /** Whether a request may go to a route. The token is taken off it, and a cookie for the rest of a page is promised. */
 export function admit(req: IncomingMessage, route: Route, { admits }: Pick<EdgeParts, 'admits'>): boolean {
+  if (!leadsTo(route, req.url ?? '')) return false;
   if (route.guarded !== true) return true;
-  const header = req.headers[HEADER];
+  const headers = HEADERS.map((name) => req.headers[name]).filter((value) => typeof value === 'string');
   const query = takeFromQuery(req);
-  const tokens = [typeof header === 'string' ? header : undefined, query, ...takeFromCookies(req)];
+  const tokens = [...headers, query, ...takeFromCookies(req)];
   const token = tokens.find((one) => one !== undefined && admits?.(one, route) === true);
   if (token === undefined) return false;
   if (token === query) promised.set(req, `${NAME}=${token}; Path=/; HttpOnly; SameSite=Lax`);
   return true;
+}
+
+/** Paths are compared as they are sent: what would have to be decoded leads nowhere. */
+function leadsTo({ paths }: Route, url: string): boolean {
+  if (paths === undefined) return true;
+  const path = url.split('?', 1)[0] ?? '';
+  return paths.some((one) => (one.endsWith('/') ? path.startsWith(one) : path === one));
 }
 
 /** Cookies that the answers of requests are to set. */

@@ -53,6 +53,8 @@ export interface Route {
   projectMost?: Partial<Use>;
   /** Only who carries a token gets there; `admits` knows which. */
   guarded?: true;
+  /** Beginnings of the only paths that are led there; absent: all are. */
+  paths?: readonly string[];
 }
 
 /** What instances take of a project's limits. */

@@ -12,6 +12,7 @@ import { buildCacheRoutes } from './build-cache.ts';
 import { cronRoutes } from './crons.ts';
 import { deploymentRoutes } from './deployments.ts';
 import { domainRoutes } from './domains.ts';
+import { e2bRoutes } from './e2b/routes.ts';
 import { type Api, type ApiEnv, newApi } from './environment.ts';
 import { answerError, answerNotFound } from './error-answer.ts';
 import { healthRoutes } from './health.ts';
@@ -30,6 +31,8 @@ import { sandboxStateRoutes } from './sandbox-states.ts';
 import { sandboxRoutes } from './sandboxes.ts';
 import { SETTINGS_SCHEMA_PATH, settingsSchemaRoutes } from './settings-schema.ts';
 
+/** Where E2B's clients find their control API. */
+const E2B_PATH = '/e2b';
 const OPENAPI_PATH = '/v1/openapi.json';
 const ENVIRONMENT_PATH = '/v1/apps/:app/environment';
 /** No JSON that the API takes is anywhere near this, but for environments. */
@@ -75,7 +78,14 @@ export function createApi(parts: ApiParts): Api {
   api.use(ENVIRONMENT_PATH, limitBody(MAX_ENVIRONMENT_BYTES));
   api.use('/v1/*', except([ENVIRONMENT_PATH, isUpload], limitBody(MAX_JSON_BYTES)));
 
+  api.use(
+    `${E2B_PATH}/*`,
+    audited(parts.control.audit, () => new Date()),
+  );
+  api.use(`${E2B_PATH}/*`, limitBody(MAX_JSON_BYTES));
+
   for (const routes of RESOURCES) api.route('/', routes(parts));
+  api.route(E2B_PATH, e2bRoutes(parts));
   if (parts.metrics !== undefined) api.route('/', metricsRoutes(parts.control, parts.metrics));
   if (parts.git !== undefined) api.route('/git', parts.git);
 

@@ -292,6 +292,8 @@ export interface Host extends AsyncDisposable {
   putTree(vm: string, path: string, tar: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void>;
   /** Packs what is at `path` inside the guest. */
   getTree(vm: string, path: string, signal?: AbortSignal): AsyncIterable<Uint8Array>;
+  /** What commands in the VM get from now on, below what each is given. */
+  setEnvironment(vm: string, environment: Record<string, string>, signal?: AbortSignal): Promise<void>;
   startProcess(vm: string, request: ProcessRequest, signal?: AbortSignal): Promise<void>;
   waitListening(vm: string, port: number, timeoutMs: number, signal?: AbortSignal): Promise<Listening>;
   /** What the supervised process wrote after line `after` (0 = all that is kept); with `follow` goes on until the VM ends. */

@@ -277,6 +277,10 @@ export class LocalHost implements Host {
     return this.#vm(id).agent.getTree(path, signal);
   }
 
+  async setEnvironment(id: string, environment: Record<string, string>, signal?: AbortSignal): Promise<void> {
+    return this.#vm(id).agent.setEnvironment(environment, signal);
+  }
+
   async startProcess(id: string, request: ProcessRequest, signal?: AbortSignal): Promise<void> {
     return this.#vm(id).agent.startProcess(request, signal);
   }

@@ -13,6 +13,7 @@ import type {
   UsageSample,
 } from './contract.ts';
 import { hostEgress } from './egress.ts';
+import { ENVD_PORT } from './envd.ts';
 import { readFile, requirePath, writeFile } from './files.ts';
 import { Fleet } from './fleet.ts';
 import { Lifetime } from './lifetime.ts';
@@ -263,6 +264,11 @@ export class Sandboxes implements AsyncDisposable {
     requireTtl(ttlSeconds, parts.bounds);
     await fleet.find(id, project);
     return signPort(parts.control.portKey, id, port, new Date(parts.clock().getTime() + ttlSeconds * 1000));
+  }
+
+  /** Leave to speak to the agent of a sandbox at the edge, as long as any sandbox may live. @throws ThawError `not_found`, `gone` */
+  agentToken(id: string, project: string | null): Promise<PortToken> {
+    return this.portToken(id, project, ENVD_PORT, this.#in.parts.bounds.maxTtlSeconds);
   }
 
   /** Whether a token lets its bearer in. From memory, for the edge asks for each request. */

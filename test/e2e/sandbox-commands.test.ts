@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ended, start, thaw } from '../cli/command.ts';
+import { temporaryDirectory } from '../fixtures/control.ts';
 import { type ServerFixture, startServer } from '../fixtures/server.ts';
 
 describe('sandboxes on the command line', () => {
@@ -105,5 +109,30 @@ describe('sandboxes on the command line', () => {
     const unknown = await run('sandbox', 'kill', 'saaaaaaaaaaaaaaa', '--json');
     assert.equal(unknown.code, 1);
     assert.equal(JSON.parse(unknown.stdout).error.code, 'not_found');
+  });
+
+  test('cp, port, egress, logs', async () => {
+    await using directory = await temporaryDirectory();
+    const id = await line('sandbox', 'create');
+    const here = join(directory.path, 'bytes');
+    const content = randomBytes(3_000_000);
+    await writeFile(here, content, { mode: 0o700 });
+    assert.equal(await line('sandbox', 'cp', here, `${id}:/app/`), '/app/bytes');
+    assert.match(await line('sandbox', 'exec', id, '--', 'stat', '-c', '%a %s', '/app/bytes'), /^700 3000000$/);
+    await rm(here);
+    await line('sandbox', 'cp', `${id}:/app/bytes`, directory.path);
+    assert.deepEqual(await readFile(here), content);
+    const missing = await run('sandbox', 'cp', `${id}:/app/nothing`, directory.path);
+    assert.deepEqual([missing.code, /There is no file/.test(missing.stderr)], [1, true], missing.stderr);
+    assert.deepEqual(await readdir(directory.path), ['bytes']);
+    assert.equal((await run('sandbox', 'cp', here, directory.path)).code, 2);
+    assert.match(await line('sandbox', 'port', id, '3000'), new RegExp(`^http://3000-${id}\\..*\nx-thaw-token: \\S+$`));
+    assert.match(await line('sandbox', 'egress', id, 'example.com', 'github'), /may reach example.com, github/);
+    const wrong = await run('sandbox', 'egress', id, '169.254.169.254');
+    assert.deepEqual([wrong.code, /169\.254\.169\.254/.test(wrong.stderr)], [1, true], wrong.stderr);
+    await run('sandbox', 'exec', id, '--', 'getent', 'hosts', 'elsewhere.test');
+    for (let tries = 0; tries < 50 && !/elsewhere\.test/.test(await line('sandbox', 'logs', id)); tries += 1)
+      await sleep(100);
+    assert.match(await line('sandbox', 'logs', id), /refused .*elsewhere\.test/);
   });
 });

@@ -395,7 +395,7 @@ describe('sandboxes', () => {
       [{ cpus: 64 }, /64 processors/],
       [{ environment: { 'A-B': 'x' } }, /A-B/],
       [{ metadata: { big: 'x'.repeat(40_000) } }, /too much metadata/],
-      [{ egress: { allow: ['not a host'] } }, /no egress rule/],
+      [{ egress: { allow: ['not a host'] } }, /egress rule "not a host"/],
     ];
     for (const [options, says] of wrong) {
       const { code, message } = await refusal(create(options));

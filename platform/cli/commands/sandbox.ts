@@ -6,10 +6,11 @@ import type { Context } from '../context.ts';
 import { type CreateFlags, request, withCreateFlags } from '../sandbox-flags.ts';
 import { table } from '../table.ts';
 import { ago } from '../time.ts';
+import { addSandboxCp } from './sandbox-cp.ts';
 import { addSandboxExec } from './sandbox-exec.ts';
 import { addSandboxStates } from './sandbox-states.ts';
 
-/** `thaw sandbox`: create, list, exec, fork, snapshot, pause, resume, timeout, kill. */
+/** `thaw sandbox`: create, list, exec, cp, port, and what `sandbox-states.ts` adds. */
 export function addSandbox(program: Command, context: Context): void {
   const { out } = context;
   const sandbox = program.command('sandbox').description('machines of their own for code that is not trusted');
@@ -50,6 +51,7 @@ export function addSandbox(program: Command, context: Context): void {
     });
 
   addSandboxExec(sandbox, context);
+  addSandboxCp(sandbox, context);
   addSandboxStates(sandbox, context);
 }
 

@@ -62,6 +62,11 @@ export class GuestAgent {
     }
   }
 
+  async setEnvironment(environment: Record<string, string>, signal?: AbortSignal): Promise<void> {
+    const body = JSON.stringify({ envVars: environment });
+    await this.#caller.done({ method: 'POST', path: '/init', body, signal });
+  }
+
   async startProcess(req: ProcessRequest, signal?: AbortSignal): Promise<void> {
     const body = JSON.stringify({
       name: 'app',

@@ -2,6 +2,8 @@
 
 # Of a request's body.
 BODY_BYTES = 8 << 20
+# Of a body that is too large, read all the same: who still sends does not hear why it is refused.
+DISCARDED_BYTES = 64 << 20
 # Of one execution's standard output and error together. What is more is dropped, and said so.
 STREAM_BYTES = 4 << 20
 # Of one execution's results together, as they are sent.

@@ -14,6 +14,7 @@ def read_json(headers, body):
     if not length.isdecimal():
         raise Refusal(400, "The body's length is no number.")
     if int(length) > limits.BODY_BYTES:
+        _discard(body, min(int(length), limits.DISCARDED_BYTES))
         raise Refusal(413, f"The body is larger than {limits.BODY_BYTES} bytes.")
     data = body.read(int(length))
     if len(data) < int(length):
@@ -25,6 +26,11 @@ def read_json(headers, body):
     if not isinstance(value, dict):
         raise Refusal(400, "The body is not a JSON object.")
     return value
+
+
+def _discard(body, left):
+    while left > 0 and (piece := body.read(min(left, 1 << 16))):
+        left -= len(piece)
 
 
 def text(request, name, needed=False):
