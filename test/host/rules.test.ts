@@ -7,7 +7,7 @@ import type { Vm } from '../../platform/host/contract.ts';
 import { GATEWAY, gatewayServiceAddress, linkName } from '../../platform/host/network/addresses.ts';
 import { run } from '../../platform/host/run.ts';
 import { ask, shell } from '../fixtures/host.ts';
-import { listened, lookedUp, overHttp, overTls, proxied } from '../fixtures/reaching.ts';
+import { listened, lookedUp, overHttp, overTls, proxied, RESET } from '../fixtures/reaching.ts';
 import { openRuled, type Ruled, rules } from '../fixtures/ruled.ts';
 import { CLOSED, HOST_END, PUBLIC } from '../fixtures/world.ts';
 
@@ -104,16 +104,16 @@ describe('a guest with egress rules', () => {
 
   it('does not get around it with a raw address, a false server name or a false host', async () => {
     await allow('allowed.example.com');
-    assert.equal(await overTls(vm, TWO, 'other.example.org'), 'ECONNRESET');
+    assert.match(await overTls(vm, TWO, 'other.example.org'), RESET);
     await told({ destination: 'other.example.org', port: 443, reason: 'not_allowed' });
-    assert.equal(await overTls(vm, TWO, 'allowed.example.com'), 'ECONNRESET');
+    assert.match(await overTls(vm, TWO, 'allowed.example.com'), RESET);
     await told({ destination: 'allowed.example.com', port: 443, reason: 'other_address' });
     assert.equal(await overHttp(vm, TWO, 'allowed.example.com'), 'ECONNRESET');
     await told({ destination: 'allowed.example.com', port: 80, reason: 'other_address' });
     assert.equal(await overHttp(vm, ONE, 'other.example.org'), 'ECONNRESET');
     await told({ destination: 'other.example.org', port: 80, reason: 'not_allowed' });
     assert.equal(await overHttp(vm, ONE, 'allowed.example.com', 'http://other.example.org/'), 'ECONNRESET');
-    assert.equal(await overTls(vm, ONE, ''), 'ECONNRESET');
+    assert.match(await overTls(vm, ONE, ''), RESET);
     await told({ destination: ONE, port: 443, reason: 'no_name' });
     assert.deepEqual(ruled.world.knocks, []);
   });
@@ -121,7 +121,7 @@ describe('a guest with egress rules', () => {
   it('cannot use the address of one allowed name for another', async () => {
     await allow('allowed.example.com', 'allowed-too.example.com');
     assert.equal(await overTls(vm, 'allowed-too.example.com'), 'hello allowed-too.example.com');
-    assert.equal(await overTls(vm, TWO, 'allowed.example.com'), 'ECONNRESET');
+    assert.match(await overTls(vm, TWO, 'allowed.example.com'), RESET);
     assert.equal(ruled.world.knocks.length, 1);
   });
 
@@ -149,7 +149,7 @@ describe('a guest with egress rules', () => {
     await told({ destination: 'rebinding.example.com', protocol: 'dns', reason: 'closed_range' });
     assert.match(await proxied(vm, 'rebinding.example.com:443'), /^HTTP\/1\.1 502 /);
     assert.deepEqual(await lookedUp(vm, 'half.example.com'), [ONE]);
-    assert.equal(await overTls(vm, '10.66.6.6', 'half.example.com'), 'ECONNRESET');
+    assert.match(await overTls(vm, '10.66.6.6', 'half.example.com'), RESET);
     assert.deepEqual(knocks, []);
   });
 
