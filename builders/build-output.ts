@@ -39,6 +39,7 @@ const line = z.union([
         .refine((values) => Object.keys(values).length <= MOST_VALUES)
         .exactOptional(),
       release: text(10_000).exactOptional(),
+      worker: text(10_000).exactOptional(),
     }),
   }),
 ]);

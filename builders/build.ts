@@ -12,6 +12,7 @@ import { runSpec } from './run-spec.ts';
 import { checkSettings } from './settings/read.ts';
 import { runningOf } from './settings/run.ts';
 import { limited, packFiles } from './tar.ts';
+import { scalingWith } from './worker.ts';
 
 /** Relative to where programs run. */
 const TREE = 'src';
@@ -65,7 +66,8 @@ export async function build(
   const tar = vm.get(posix.join(APP, TREE, built.root));
   const bytes = settings.maxSourceBytes * ARTIFACT_TIMES;
   await control.artifacts.put(deployment, limited(tar, bytes, 'What was built'));
-  return { kind: built.kind, run, ...runningOf(told) };
+  const { scaling, crons } = runningOf(told);
+  return { kind: built.kind, run, scaling: scalingWith(built.worker, scaling), crons };
 }
 
 /**

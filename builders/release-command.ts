@@ -6,6 +6,7 @@ import { APP } from './guest-places.ts';
 import type { PipelineParts } from './parts.ts';
 import { LineSplitter, plainLine } from './plain-text.ts';
 import { thawScoped } from './scoped-vm.ts';
+import { IN_RELEASE } from './worker.ts';
 
 /** Lines that a failure carries. */
 const KEPT_LINES = 40;
@@ -42,7 +43,7 @@ export async function runReleaseCommand(
     if (last.length > KEPT_LINES) last.shift();
   });
   const request = {
-    argv: ['sh', '-c', run.release],
+    argv: ['sh', '-c', `: >${IN_RELEASE}; ${run.release}`],
     env: withValues(run.env, environment),
     cwd: APP,
     user: 'app' as const,

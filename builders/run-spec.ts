@@ -8,6 +8,7 @@ import type { Built } from './guest/say.ts';
 import { APP, PROGRAMS } from './guest-places.ts';
 import { machineOf } from './settings/run.ts';
 import type { Settings } from './settings/schema.ts';
+import { beside } from './worker.ts';
 
 /** Port on which an app listens, unless its settings name another. */
 const PORT = 8080;
@@ -47,7 +48,7 @@ export function runSpec(built: Built, settings: Settings): RunSpec {
   return {
     runtime: built.runtime,
     shape: shape(built.kind === 'static' ? MEMORY.static : MEMORY[built.runtime]),
-    argv,
+    argv: built.worker === undefined ? argv : beside(built.worker, argv),
     env: withValues(
       { ...built.env, ...RENEWAL[built.runtime], HOST: '0.0.0.0', PORT: String(port) },
       settings.env ?? {},

@@ -67,6 +67,8 @@ export interface Built {
   env?: Record<string, string>;
   /** Command to run before the release, from a Procfile. */
   release?: string;
+  /** Command to run beside the app, from a Procfile. */
+  worker?: string;
 }
 
 export type Line =

@@ -147,3 +147,31 @@ describe('a web app', () => {
     assert.equal(cron?.lastRun?.status, 200);
   });
 });
+
+test('a worker of a Procfile runs beside the web process in what was released, and there alone', async () => {
+  await using server = await startServer();
+  await using tree = await WorkTree.create({
+    'server.js': "require('node:http').createServer((_, answer) => answer.end('web')).listen(process.env.PORT);",
+    'worker.js': "console.log('worker at work'); setTimeout(() => process.exit(3), 1500);",
+    Procfile: 'web: node server.js\nworker: node worker.js\nrelease: sleep 5; echo released\nclock: date\n',
+  });
+  const pushed = await tree.push(server.remote('both'));
+  assert.equal(pushed.code, 0, pushed.text);
+  assert.ok(!pushed.text.includes('at work'), pushed.text);
+  assert.match(pushed.text, /`clock` of the Procfile is not run/);
+  assert.equal((await new EdgeClient(server.config, 'both').ask()).text, 'web');
+  const said: string[] = [];
+  const signal = AbortSignal.timeout(60_000);
+  for await (const { stream, line } of server.thaw.logs.read('both', { follow: true, signal })) {
+    if (stream !== 'request') said.push(line);
+    if (said.filter((one) => one === 'worker at work').length === 2) break;
+  }
+  assert.deepEqual(said, ['worker at work', 'The worker ended with 3; it is started again.', 'worker at work']);
+  const instances = await server.thaw.instances.list({ app: 'both' });
+  assert.deepEqual(
+    instances.map(({ state }) => state),
+    ['running'],
+    'it does not sleep',
+  );
+  await server.thaw.apps.remove('both');
+});
