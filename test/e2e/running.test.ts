@@ -126,6 +126,8 @@ describe('a running function', () => {
     const broken = await prompt('/exit');
     assert.equal(broken.status, 502);
     assert.equal(broken.json.error.code, 'app_crashed');
+    // A process that ends closes its connections first, and its port a moment later.
+    await sleep(200);
     const next = await prompt('/');
     assert.equal(next.status, 200);
     assert.notEqual(next.json.hostname, json.hostname);
