@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { NODE_FLAGS } from '../platform/cli/node-flags.ts';
 import { ThawError } from '../platform/errors.ts';
 import { get } from './request.ts';
 import { freePort } from './server.ts';
@@ -78,7 +79,14 @@ export async function startProxies(): Promise<Proxies> {
     PATH: process.env.PATH,
     HOME: directory,
   });
-  run(stack, process.execPath, [EDGE, '--port', String(ports.thaw), '--upstream', String(ports.straight)]);
+  run(stack, process.execPath, [
+    ...NODE_FLAGS,
+    EDGE,
+    '--port',
+    String(ports.thaw),
+    '--upstream',
+    String(ports.straight),
+  ]);
   for (const [name, port] of Object.entries(ports)) await answering(name, port);
   const resources = stack.move();
   return { ports, [Symbol.asyncDispose]: () => resources.disposeAsync() };

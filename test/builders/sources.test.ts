@@ -124,10 +124,13 @@ test('a plain call of Node is started without a shell, anything else with the in
   assert.match(String(script), /node_modules\/\.bin:\$PATH"; next start -p \$PORT$/);
 });
 
-test('the release command of a Procfile is kept, a worker is told of', async () => {
-  await using code = await tree({ Procfile: 'web: node a.js\nrelease: node migrate.js\nworker: node w.js' });
-  assert.equal((await code.build()).release, 'node migrate.js');
-  assert.ok(code.said.some((line) => 'say' in line && line.say.includes('`worker` of the Procfile is not run')));
+test('the release command and the worker of a Procfile are kept, other processes are told of', async () => {
+  await using code = await tree({
+    Procfile: 'web: node a.js\nrelease: node migrate.js\nworker: node w.js\nclock: node c.js',
+  });
+  const { release, worker } = await code.build();
+  assert.deepEqual([release, worker], ['node migrate.js', 'node w.js']);
+  assert.ok(code.said.some((line) => 'say' in line && line.say.includes('`clock` of the Procfile is not run')));
 });
 
 test('the key of an install goes by the manifests and not by the code', async () => {

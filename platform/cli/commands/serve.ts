@@ -2,12 +2,7 @@ import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { ThawApiError } from '../../sdk/index.ts';
 import type { Context } from '../context.ts';
-
-/**
- * What an idle server would keep of its last busy moment is bounded: by default Node lets the space for new objects grow
- * to 64 MiB, a third of the server, and does not give it back.
- */
-const NODE_FLAGS = ['--max-semi-space-size=8'];
+import { NODE_FLAGS } from '../node-flags.ts';
 
 /** `thaw serve`: this process becomes the server, so signals and the exit code are the server's own. */
 export function addServe(program: Command, { environment }: Context): void {
