@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { PGlite } from '@electric-sql/pglite';
@@ -65,9 +65,20 @@ async function openPglite(directory: string): Promise<OpenDatabase> {
   }
 }
 
-/** Makes an empty database, in a process of its own: it takes 140 MiB of memory that this one would not give back. */
+/**
+ * Makes an empty database in an empty directory, whole or not at all: a server may be killed in the seconds that it takes,
+ * and what it had started goes on, in a directory that nobody else uses. In a process of its own, for it takes 140 MiB of
+ * memory that this one would not give back.
+ */
 async function createDatabase(directory: string): Promise<void> {
-  await promisify(execFile)(process.execPath, [fileURLToPath(new URL('create.ts', import.meta.url)), directory]);
+  const parent = dirname(directory);
+  const beginning = `${basename(directory)}.new-`;
+  for (const name of await readdir(parent)) {
+    if (name.startsWith(beginning)) await rm(join(parent, name), { recursive: true, force: true });
+  }
+  const beside = await mkdtemp(join(parent, beginning));
+  await promisify(execFile)(process.execPath, [fileURLToPath(new URL('create.ts', import.meta.url)), beside]);
+  await rename(beside, directory);
 }
 
 async function openPostgres(url: string, log: Log): Promise<OpenDatabase> {
