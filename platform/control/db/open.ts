@@ -29,6 +29,9 @@ const MIGRATIONS = { migrationsFolder: fileURLToPath(new URL('./migrations', imp
  */
 const SMALL = ['-c', 'shared_buffers=8MB'];
 
+/** Between the name of the database's directory and a random ending, while it is being made. */
+const UNFINISHED = '.new-';
+
 /** Any number that nothing else in the same database uses: servers that start together migrate one after the other. */
 const MIGRATION_LOCK = 7_426_191;
 
@@ -51,6 +54,7 @@ async function openPglite(directory: string): Promise<OpenDatabase> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   await using opened = new AsyncDisposableStack();
   try {
+    await removeUnfinished(directory);
     if (!existsSync(join(directory, 'PG_VERSION'))) await createDatabase(directory);
     const client = await PGlite.create(directory, { startParams: [...PGlite.defaultStartParams, ...SMALL] });
     opened.defer(() => client.close());
@@ -71,14 +75,18 @@ async function openPglite(directory: string): Promise<OpenDatabase> {
  * memory that this one would not give back.
  */
 async function createDatabase(directory: string): Promise<void> {
-  const parent = dirname(directory);
-  const beginning = `${basename(directory)}.new-`;
-  for (const name of await readdir(parent)) {
-    if (name.startsWith(beginning)) await rm(join(parent, name), { recursive: true, force: true });
-  }
-  const beside = await mkdtemp(join(parent, beginning));
+  const beside = await mkdtemp(directory + UNFINISHED);
   await promisify(execFile)(process.execPath, [fileURLToPath(new URL('create.ts', import.meta.url)), beside]);
   await rename(beside, directory);
+}
+
+/** Removes what was not finished. What is still being written to, by a process whose server is gone, goes the next time. */
+async function removeUnfinished(directory: string): Promise<void> {
+  const parent = dirname(directory);
+  for (const name of await readdir(parent)) {
+    if (!name.startsWith(basename(directory) + UNFINISHED)) continue;
+    await rm(join(parent, name), { recursive: true, force: true }).catch(() => {});
+  }
 }
 
 async function openPostgres(url: string, log: Log): Promise<OpenDatabase> {
