@@ -252,7 +252,8 @@ describe('sandboxes', () => {
     const said =
       'exec 3<>/dev/tcp/198.51.100.7/80; printf "GET / HTTP/1.1\\r\\nHost: x.test\\r\\n\\r\\n" >&3; cat <&3 | wc -c';
     const { stdout } = await sandbox.exec(['bash', '-c', said], { timeoutSeconds: 20 });
-    assert.equal(stdout.trim(), '0');
+    // Nothing at all where the reset ends the shell itself as it writes.
+    assert.equal(Number(stdout), 0);
     const lines: string[] = [];
     for await (const { line } of sandbox.logs({ follow: true, signal: AbortSignal.timeout(10_000) })) {
       lines.push(line);
