@@ -5,7 +5,7 @@ import { sandboxPortOf } from '../router/resolve.ts';
 import type { Config } from './config.ts';
 import { AGENT_PORTS } from './host/guest/ports.ts';
 import { ENVD_PATHS, ENVD_PORT } from './sandboxes/envd.ts';
-import type { Sandboxes } from './sandboxes/open.ts';
+import type { Sandboxes } from './sandboxes/sandboxes.ts';
 
 /** Requests that one port takes at once; past it they wait. */
 const AT_ONCE = 1000;

@@ -65,7 +65,7 @@ export interface Sandboxes {
   usage(id: string, project: string | null): Promise<UsageSample[]>;
   events(project: string | null, signal: AbortSignal): AsyncIterable<SandboxEvent>;
   eventsOf(id: string, project: string | null, signal: AbortSignal): AsyncIterable<SandboxEvent>;
-  agentToken(id: string, project: string | null): Promise<PortToken>;
+  agentToken(id: string, project: string | null, signal: AbortSignal): Promise<PortToken>;
   templates(project: string | null): Promise<SandboxTemplate[]>;
   removeTemplate(project: string, named: string): Promise<SandboxTemplate[]>;
   portToken(id: string, project: string | null, port: number, ttlSeconds: number): Promise<PortToken>;

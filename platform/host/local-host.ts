@@ -1,13 +1,11 @@
-import { rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { ThawError, toThawError } from '../errors.ts';
+import { toThawError } from '../errors.ts';
 import { Turns } from '../turns.ts';
 import type { Broadcast } from './broadcast.ts';
 import { unlessCancelled } from './cancelled.ts';
 import type {
   Egress,
-  EndReason,
   ExecEvent,
   ExecRequest,
   FreezeRequest,
@@ -24,14 +22,16 @@ import type {
   Vm,
   VmUsage,
 } from './contract.ts';
-import { copySparse } from './disk/copy.ts';
 import { randomId } from './ids.ts';
 import type { TemplateCatalogue } from './templates/chain.ts';
 import { TEMPLATE_FILES } from './templates/manifest.ts';
 import { type RuntimeTemplateParts, runtimeTemplate } from './templates/runtime.ts';
 import { describeTemplate, type TemplateStore } from './templates/store.ts';
 import { placeClone } from './vms/clone.ts';
+import { forkVm } from './vms/fork.ts';
 import { freezeInto } from './vms/freeze.ts';
+import { Inventory } from './vms/inventory.ts';
+import { requireOwnMemory } from './vms/own-memory.ts';
 import type { RunningVm } from './vms/running.ts';
 import type { SleepingVm } from './vms/sleeping.ts';
 import { snapshotInto } from './vms/snapshot.ts';
@@ -57,18 +57,15 @@ export interface LocalHostParts extends RuntimeTemplateParts {
 /** The Host contract on this machine. */
 export class LocalHost implements Host {
   readonly #parts: LocalHostParts;
-  readonly #vms = new Map<string, RunningVm>();
-  readonly #sleeping = new Map<string, SleepingVm>();
-  /** VMs that are on their way into or out of sleep. */
-  readonly #turning = new Map<string, Promise<unknown>>();
+  readonly #vms: Inventory;
   readonly #booting = new Map<string, Promise<Template>>();
   readonly #turns = new Turns(availableParallelism() * THAWS_PER_PROCESSOR);
-  #closed = false;
 
   constructor(parts: LocalHostParts) {
     this.#parts = parts;
-    for (const vm of parts.adopted) this.#keep(vm);
-    for (const vm of parts.sleeping) this.#sleeping.set(vm.record.id, vm);
+    this.#vms = new Inventory(parts.events, parts.log);
+    for (const vm of parts.adopted) this.#vms.keep(vm);
+    for (const vm of parts.sleeping) this.#vms.sleeping.set(vm.record.id, vm);
   }
 
   async facts(): Promise<HostFacts> {
@@ -79,7 +76,7 @@ export class LocalHost implements Host {
       acceleratorReason,
       qemuVersion: vmm.identity.vmm.replace('qemu ', ''),
       kernelRelease: imageSet.kernel.release,
-      vms: this.#vms.size,
+      vms: this.#vms.running.size,
       slots: slots.counts,
       templates: { count: templates.length, bytes: templates.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) },
     };
@@ -108,7 +105,7 @@ export class LocalHost implements Host {
   async thaw(request: ThawRequest, signal?: AbortSignal): Promise<Vm> {
     const { catalogue, overlays, store, templates, vmm } = this.#parts;
     using _turn = await this.#turns.enter(signal);
-    this.#mustBeOpen();
+    this.#vms.mustBeOpen();
     const template = catalogue.usable(request.template);
     const disks = catalogue.disks(template);
     const { manifest } = template;
@@ -138,123 +135,87 @@ export class LocalHost implements Host {
       },
       signal,
     );
-    return this.#keep(vm).describe();
+    return this.#vms.keep(vm).describe();
   }
 
   async freeze(id: string, request: FreezeRequest, signal?: AbortSignal): Promise<Template> {
     const { catalogue, store, templates } = this.#parts;
-    const vm = this.#vm(id);
+    const vm = this.#vms.awake(id);
     const { dependsOn, diskBytes } = catalogue.usable(vm.record.template).manifest;
     const about = { labels: request.labels, dependsOn, diskBytes };
     return describeTemplate(await freezeInto(request.shared ? store : templates, vm, about, signal));
   }
 
   sleep(id: string, signal?: AbortSignal): Promise<void> {
-    return this.#turn(id, async () => {
-      if (this.#sleeping.has(id)) return;
-      const vm = this.#vm(id);
-      if (vm.record.memory !== 'own') {
-        throw new ThawError('conflict', 'Only a VM with memory of its own can sleep.', {
-          hint: 'Thaw it with memory "own".',
-        });
-      }
-      this.#sleeping.set(id, await vm.sleep(signal));
+    const { sleeping } = this.#vms;
+    return this.#vms.turn(id, async () => {
+      if (sleeping.has(id)) return;
+      const vm = this.#vms.awake(id);
+      requireOwnMemory(vm.record, 'sleep');
+      sleeping.set(id, await vm.sleep(signal));
     });
   }
 
   wake(id: string, signal?: AbortSignal): Promise<Vm> {
-    return this.#turn(id, async () => {
-      const asleep = this.#sleeping.get(id);
-      if (asleep === undefined) return this.#vm(id).describe();
+    const { sleeping } = this.#vms;
+    return this.#vms.turn(id, async () => {
+      const asleep = sleeping.get(id);
+      if (asleep === undefined) return this.#vms.awake(id).describe();
       using _turn = await this.#turns.enter(signal);
-      this.#mustBeOpen();
+      this.#vms.mustBeOpen();
       const { vm, failure } = await wakeVm(this.#parts, asleep, this.#parts.catalogue, signal);
       if (failure !== undefined && asleep.record.asleepSince !== undefined) throw failure;
-      this.#sleeping.delete(id);
-      if (vm !== undefined) return this.#keep(vm).describe();
-      this.#publishEnd(asleep, await asleep.end('crashed'));
-      throw failure;
+      if (vm === undefined) {
+        await this.#vms.endAsleep(id, 'crashed');
+        throw failure;
+      }
+      sleeping.delete(id);
+      return this.#vms.keep(vm).describe();
     });
   }
 
-  async fork(id: string, labels: Record<string, string>, signal?: AbortSignal): Promise<Vm> {
-    const original = this.#vm(id);
-    if (original.record.memory !== 'own') {
-      throw new ThawError('conflict', 'Only a VM with memory of its own can be forked.', {
-        hint: 'Thaw it with memory "own".',
-      });
-    }
-    const { catalogue } = this.#parts;
-    const template = catalogue.usable(original.record.template);
-    const below = catalogue.disks(template);
-    const { record } = original;
-    const copyId = randomId('i', 12);
-    const state = join(original.directory, `fork-${copyId}`);
-    const copy = await startVm(
-      this.#parts,
-      {
-        ...record,
-        id: copyId,
-        labels,
-        state,
-        // The original stands still while its state, memory and disk are copied, and goes on whatever happens.
-        place: async (directory) => {
-          const memory = join(directory, 'memory');
-          const disk = join(directory, 'disk.qcow2');
-          try {
-            await original.machine.save(state, signal);
-            await copySparse(original.file('memory'), memory);
-            await copySparse(original.file('disk.qcow2'), disk);
-          } finally {
-            if (!original.record.paused) await original.machine.resume();
-          }
-          return { memory: { path: memory, shared: true, readOnly: false }, disks: [disk, ...below] };
-        },
-      },
-      signal,
-    );
-    await rm(state, { force: true });
-    return this.#keep(copy).describe();
+  fork(id: string, labels: Record<string, string>, signal?: AbortSignal): Promise<Vm> {
+    return this.#vms.turn(id, async () => {
+      this.#vms.mustBeOpen();
+      return this.#vms.keep(await forkVm(this.#parts, this.#vms.awake(id), labels, signal)).describe();
+    });
   }
 
-  async snapshot(id: string, labels: Record<string, string>, signal?: AbortSignal): Promise<Template> {
+  snapshot(id: string, labels: Record<string, string>, signal?: AbortSignal): Promise<Template> {
     const { catalogue, templates } = this.#parts;
-    const vm = this.#vm(id);
-    const { dependsOn, diskBytes } = catalogue.usable(vm.record.template).manifest;
-    return describeTemplate(await snapshotInto(templates, vm, { labels, dependsOn, diskBytes }, signal));
+    return this.#vms.turn(id, async () => {
+      const vm = this.#vms.awake(id);
+      const { dependsOn, diskBytes } = catalogue.usable(vm.record.template).manifest;
+      return describeTemplate(await snapshotInto(templates, vm, { labels, dependsOn, diskBytes }, signal));
+    });
   }
 
   async usage(id: string): Promise<VmUsage> {
-    return usageOf(this.#vm(id));
+    return usageOf(this.#vms.awake(id));
   }
 
   async pause(id: string): Promise<void> {
-    await this.#vm(id).pause();
+    await this.#vms.awake(id).pause();
   }
 
   async resume(id: string): Promise<void> {
-    await this.#vm(id).resume();
+    await this.#vms.awake(id).resume();
   }
 
   setEgress(id: string, egress: Egress): Promise<void> {
-    return this.#turn(id, async () => (this.#sleeping.get(id) ?? this.#vm(id)).setEgress(egress));
+    return this.#vms.turn(id, () => this.#vms.either(id).setEgress(egress));
   }
 
-  async end(id: string): Promise<void> {
-    await this.#turning.get(id)?.catch(() => {});
-    await this.#vms.get(id)?.end('ended');
-    const asleep = this.#sleeping.get(id);
-    if (asleep === undefined) return;
-    this.#sleeping.delete(id);
-    this.#publishEnd(asleep, await asleep.end('ended'));
+  end(id: string): Promise<void> {
+    return this.#vms.end(id);
   }
 
   get(id: string): Vm | undefined {
-    return (this.#vms.get(id) ?? this.#sleeping.get(id))?.describe();
+    return (this.#vms.running.get(id) ?? this.#vms.sleeping.get(id))?.describe();
   }
 
   list(): Vm[] {
-    return [...this.#vms.values(), ...this.#sleeping.values()].map((vm) => vm.describe());
+    return this.#vms.all().map((vm) => vm.describe());
   }
 
   async templates(): Promise<Template[]> {
@@ -266,85 +227,44 @@ export class LocalHost implements Host {
   }
 
   exec(id: string, request: ExecRequest, signal?: AbortSignal): AsyncIterable<ExecEvent> {
-    return this.#vm(id).agent.exec(request, signal);
+    return this.#vms.awake(id).agent.exec(request, signal);
   }
 
   async putTree(id: string, path: string, tar: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void> {
-    return this.#vm(id).agent.putTree(path, tar, signal);
+    return this.#vms.awake(id).agent.putTree(path, tar, signal);
   }
 
   getTree(id: string, path: string, signal?: AbortSignal): AsyncIterable<Uint8Array> {
-    return this.#vm(id).agent.getTree(path, signal);
+    return this.#vms.awake(id).agent.getTree(path, signal);
   }
 
   async setEnvironment(id: string, environment: Record<string, string>, signal?: AbortSignal): Promise<void> {
-    return this.#vm(id).agent.setEnvironment(environment, signal);
+    return this.#vms.awake(id).agent.setEnvironment(environment, signal);
   }
 
   async startProcess(id: string, request: ProcessRequest, signal?: AbortSignal): Promise<void> {
-    return this.#vm(id).agent.startProcess(request, signal);
+    return this.#vms.awake(id).agent.startProcess(request, signal);
   }
 
   async waitListening(id: string, port: number, timeoutMs: number, signal?: AbortSignal): Promise<Listening> {
-    return this.#vm(id).agent.waitListening(port, timeoutMs, signal);
+    return this.#vms.awake(id).agent.waitListening(port, timeoutMs, signal);
   }
 
   logs(id: string, options: { after: number; follow: boolean }, signal?: AbortSignal): AsyncIterable<GuestLogLine> {
-    return this.#vm(id).agent.logs(options.after, options.follow, signal);
+    return this.#vms.awake(id).agent.logs(options.after, options.follow, signal);
   }
 
   async pendingWork(id: string, signal?: AbortSignal): Promise<number> {
-    return this.#vm(id).agent.pendingWork(signal);
+    return this.#vms.awake(id).agent.pendingWork(signal);
   }
 
   events(signal: AbortSignal): AsyncIterable<HostEvent> {
     return this.#parts.events.subscribe(signal);
   }
 
-  /** Ends every VM, then frees slots, cgroups and gateway. */
+  /** Ends every VM that runs, then frees slots, cgroups and gateway. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closed = true;
-    await Promise.allSettled(this.#turning.values());
-    await Promise.all([...this.#vms.values()].map((vm) => vm.end('host')));
+    await this.#vms.close();
     await this.#parts.resources.disposeAsync();
-  }
-
-  #mustBeOpen(): void {
-    if (this.#closed) throw new ThawError('unavailable', 'The server is stopping.');
-  }
-
-  #vm(id: string): RunningVm {
-    const vm = this.#vms.get(id);
-    if (vm) return vm;
-    if (this.#sleeping.has(id)) throw new ThawError('conflict', 'The VM sleeps.', { hint: 'Wake it first.' });
-    throw new ThawError('not_found', 'There is no such VM.', { hint: 'It may have ended.' });
-  }
-
-  /** One change between waking and sleeping after the other, for each VM. */
-  async #turn<T>(id: string, work: () => Promise<T>): Promise<T> {
-    const turning = (this.#turning.get(id) ?? Promise.resolve()).catch(() => {}).then(work);
-    this.#turning.set(id, turning);
-    try {
-      return await turning;
-    } finally {
-      if (this.#turning.get(id) === turning) this.#turning.delete(id);
-    }
-  }
-
-  #publishEnd({ record }: { record: { id: string; labels: Record<string, string> } }, reason: EndReason): void {
-    this.#parts.events.publish({ kind: 'ended', vm: record.id, labels: record.labels, reason });
-    const level = reason === 'crashed' || reason === 'oom' ? 'warn' : 'debug';
-    this.#parts.log[level]({ vm: record.id, reason }, 'VM ended');
-  }
-
-  #keep(vm: RunningVm): RunningVm {
-    const { id } = vm.record;
-    this.#vms.set(id, vm);
-    void vm.ended.then((reason) => {
-      this.#vms.delete(id);
-      if (reason !== 'asleep') this.#publishEnd(vm, reason);
-    });
-    if (this.#closed) void vm.end('host');
-    return vm;
   }
 }

@@ -45,16 +45,7 @@ export async function create(
   const thaw = { template: hostTemplate, labels, egress: reach, memory: 'own', cpus } as const;
   const [written, thawed] = await Promise.allSettled([control.sandboxes.add(record), host.thaw(thaw, signal)]);
   if (written.status === 'fulfilled' && thawed.status === 'fulfilled') {
-    const vm = thawed.value.id;
-    try {
-      // Clients that speak to the agent itself do not tell it with each command.
-      if (Object.keys(record.environment).length > 0) await host.setEnvironment(vm, record.environment, signal);
-      return fleet.keep(record, vm).shown();
-    } catch (error) {
-      await host.end(vm);
-      await control.sandboxes.drop(record.id);
-      throw error;
-    }
+    return fleet.keep(record, thawed.value.id).shown();
   }
   if (thawed.status === 'fulfilled') await host.end(thawed.value.id);
   await control.sandboxes.drop(record.id);

@@ -1,4 +1,5 @@
 import { ThawApiError } from './error.ts';
+import { pieces } from './pieces.ts';
 
 /** Longest line that is read, in characters; the server's own limits are far below. */
 const LONGEST_LINE = 4 * 1024 * 1024;
@@ -11,25 +12,7 @@ const LONGEST_LINE = 4 * 1024 * 1024;
  * @throws ThawApiError `broken_answer` for a line that is no JSON or never ends
  */
 export async function* readNdjson<T>(stream: ReadableStream<Uint8Array>): AsyncGenerator<T, void, undefined> {
-  const decoder = new TextDecoder();
-  const reader = stream.getReader();
-  let rest = '';
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      rest += done ? decoder.decode() : decoder.decode(value, { stream: true });
-      const lines = rest.split('\n');
-      rest = done ? '' : (lines.pop() ?? '');
-      for (const line of lines) {
-        if (line.trim() !== '') yield parse<T>(line);
-      }
-      if (done) return;
-      if (rest.length > LONGEST_LINE) throw new ThawApiError('broken_answer', 'The server sent a line without end.');
-    }
-  } finally {
-    // Also after `return` and `throw` of the reader of these values: the connection is let go.
-    await reader.cancel().catch(() => undefined);
-  }
+  for await (const line of pieces(stream, '\n', LONGEST_LINE, 'a line')) if (line.trim() !== '') yield parse<T>(line);
 }
 
 function parse<T>(line: string): T {

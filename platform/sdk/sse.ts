@@ -1,4 +1,5 @@
 import { ThawApiError } from './error.ts';
+import { pieces } from './pieces.ts';
 
 /** Longest event that is read, in characters; the server's own are far below. */
 const LONGEST_EVENT = 1024 * 1024;
@@ -17,24 +18,9 @@ export interface ServerSentEvent {
 export async function* readEvents(
   stream: ReadableStream<Uint8Array>,
 ): AsyncGenerator<ServerSentEvent, void, undefined> {
-  const decoder = new TextDecoder();
-  const reader = stream.getReader();
-  let rest = '';
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      rest += done ? decoder.decode() : decoder.decode(value, { stream: true });
-      const blocks = rest.split('\n\n');
-      rest = blocks.pop() ?? '';
-      for (const block of blocks) {
-        const event = parse(block);
-        if (event !== undefined) yield event;
-      }
-      if (done) return;
-      if (rest.length > LONGEST_EVENT) throw new ThawApiError('broken_answer', 'The server sent an event without end.');
-    }
-  } finally {
-    await reader.cancel().catch(() => undefined);
+  for await (const block of pieces(stream, '\n\n', LONGEST_EVENT, 'an event')) {
+    const event = parse(block);
+    if (event !== undefined) yield event;
   }
 }
 

@@ -36,12 +36,12 @@ export function e2bRoutes({ control, sandboxes, domain, edgePort, log }: ApiPart
     await next();
   });
 
+  const project = (c: Context<ApiEnv>) => c.var.principal.project;
   /** A sandbox with what it takes to use it. */
-  const usable = async (sandbox: Sandbox, project: string | null) => {
-    const { token } = await sandboxes.agentToken(sandbox.id, project);
+  const usable = async (c: Context<ApiEnv>, sandbox: Sandbox) => {
+    const { token } = await sandboxes.agentToken(sandbox.id, project(c), c.req.raw.signal);
     return { ...shown(sandbox, below), envdAccessToken: token };
   };
-  const project = (c: Context<ApiEnv>) => c.var.principal.project;
   const id = (c: Context<ApiEnv>) => c.req.param('id') ?? '';
 
   const create = async (c: Context<ApiEnv>) => {
@@ -56,7 +56,14 @@ export function e2bRoutes({ control, sandboxes, domain, edgePort, log }: ApiPart
       egress: egressOf({ ...asked.network, allow_internet_access: asked.allow_internet_access }),
       ports: asked.network?.allowPublicTraffic === false ? ('private' as const) : ('public' as const),
     };
-    return c.json(await usable(await sandboxes.create(request, c.req.raw.signal), project(c)), 201);
+    const sandbox = await sandboxes.create(request, c.req.raw.signal);
+    try {
+      return c.json(await usable(c, sandbox), 201);
+    } catch (error) {
+      // Its client does not know it.
+      await sandboxes.kill(sandbox.id, project(c));
+      throw error;
+    }
   };
   api.post('/sandboxes', create);
   api.post('/v2/sandboxes', create);
@@ -87,7 +94,7 @@ export function e2bRoutes({ control, sandboxes, domain, edgePort, log }: ApiPart
         : ttlSeconds === undefined
           ? found
           : await sandboxes.setTimeout(found.id, project(c), ttlSeconds);
-    return c.json(await usable(sandbox, project(c)), found.state === 'paused' ? 201 : 200);
+    return c.json(await usable(c, sandbox), found.state === 'paused' ? 201 : 200);
   };
   api.post('/sandboxes/:id/connect', connect);
   api.post('/v2/sandboxes/:id/connect', connect);
@@ -121,7 +128,7 @@ export function e2bRoutes({ control, sandboxes, domain, edgePort, log }: ApiPart
   api.post('/sandboxes/:id/fork', async (c) => {
     const { timeout: ttlSeconds, count } = await body(c, Fork);
     const made = await sandboxes.fork(id(c), project(c), { count, ttlSeconds }, c.req.raw.signal);
-    const told = await Promise.all(made.map(async (sandbox) => ({ sandbox: await usable(sandbox, project(c)) })));
+    const told = await Promise.all(made.map(async (sandbox) => ({ sandbox: await usable(c, sandbox) })));
     return c.json(told, 201);
   });
 

@@ -1,10 +1,10 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ThawError } from '../../errors.ts';
 import { copySparse } from '../disk/copy.ts';
 import { randomId } from '../ids.ts';
 import { type Dependencies, TEMPLATE_FILES } from '../templates/manifest.ts';
 import type { StoredTemplate, TemplateStore } from '../templates/store.ts';
+import { requireOwnMemory } from './own-memory.ts';
 import type { RunningVm } from './running.ts';
 
 /** Copies a VM that has its own memory into a template of `store`. It stands still for the copy, and goes on whatever happens. */
@@ -15,11 +15,7 @@ export async function snapshotInto(
   signal?: AbortSignal,
 ): Promise<StoredTemplate> {
   const { record, machine } = vm;
-  if (record.memory !== 'own') {
-    throw new ThawError('conflict', 'Only a VM with memory of its own can be copied into a template.', {
-      hint: 'Thaw it with memory "own".',
-    });
-  }
+  requireOwnMemory(record, 'be copied into a template');
   await using stack = new AsyncDisposableStack();
   const id = randomId('t_', 16);
   const directory = await store.begin(id);
