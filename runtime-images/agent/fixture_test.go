@@ -45,6 +45,13 @@ func newTestAgent(t *testing.T) *testAgent {
 	server := httptest.NewServer(a.routes())
 	t.Cleanup(server.Close)
 	t.Cleanup(func() {
+		a.watchers.mu.Lock()
+		defer a.watchers.mu.Unlock()
+		for _, one := range a.watchers.byID {
+			one.watch.file.Close()
+		}
+	})
+	t.Cleanup(func() {
 		for _, one := range a.sessions.list() {
 			killSession(one.pid)
 			<-one.ended
