@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -42,7 +43,16 @@ func newTestAgent(t *testing.T) *testAgent {
 		who.home = home
 		return who, err
 	}
-	server := httptest.NewServer(a.routes())
+	loopback := net.IPv4(127, 0, 0, 1)
+	door, err := openDoor(&net.TCPAddr{IP: loopback}, loopback, a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go door.serve()
+	server := httptest.NewUnstartedServer(a.routes())
+	server.Listener.Close()
+	server.Listener = door
+	server.Start()
 	t.Cleanup(server.Close)
 	t.Cleanup(func() {
 		a.watchers.mu.Lock()

@@ -31,8 +31,9 @@ func openGuest(testRoot string) (*guest, error) {
 		complain(err)
 	}
 	return &guest{
-		dir:   agentDir,
-		group: group,
+		dir:    agentDir,
+		group:  group,
+		harden: randomizeAddresses,
 		steps: thawSteps{
 			reseed:     random.reseed,
 			setClock:   setClock,

@@ -70,7 +70,7 @@ func run(set settings) error {
 	if err != nil {
 		return err
 	}
-	listener, err := listenHTTP(set.listen)
+	httpAt, err := net.ResolveTCPAddr("tcp4", set.listen)
 	if err != nil {
 		return err
 	}
@@ -80,13 +80,18 @@ func run(set settings) error {
 		root:    set.testRoot,
 		lookup:  guest.lookup,
 		logs:    logs,
-		process: &supervisor{group: guest.group, logs: logs, now: time.Now},
+		process: &supervisor{group: guest.group, harden: guest.harden, logs: logs, now: time.Now},
 		pending: port.subscribers.pending.Load,
 	}
+	door, err := openDoor(httpAt, peer.IP, answers)
+	if err != nil {
+		return err
+	}
 	server := newServer(answers)
-	failed := make(chan error, 2)
+	failed := make(chan error, 3)
 	go func() { failed <- port.serve() }()
-	go func() { failed <- server.Serve(peerListener{listener, peer.IP}) }()
+	go func() { failed <- door.serve() }()
+	go func() { failed <- server.Serve(door) }()
 	return <-failed
 }
 
@@ -95,6 +100,7 @@ type guest struct {
 	dir    string // of the subscribers' socket
 	steps  thawSteps
 	group  *cgroup // nil where there is no cgroup2
+	harden func()  // nil for a stand-in
 	lookup func(name string) (account, error)
 }
 

@@ -58,8 +58,10 @@ func (s *supervised) state() processState {
 
 // supervisor looks after the one process that a VM is for. When its leader ends, what it left behind is killed.
 type supervisor struct {
-	mu      sync.Mutex
-	group   *cgroup // nil where there is no cgroup2
+	mu    sync.Mutex
+	group *cgroup // nil where there is no cgroup2
+	// harden is called before a start; nil: there is nothing to do.
+	harden  func()
 	logs    *logRing
 	now     func() time.Time
 	current *supervised // the newest, or nil before the first
@@ -87,6 +89,9 @@ func (s *supervisor) start(ask *processRequest, who account) (*supervised, error
 		if message := s.group.limitTasks(int64(ask.TasksMax)); message != "" {
 			return nil, &startFailure{"pids.max: " + message}
 		}
+	}
+	if s.harden != nil {
+		s.harden()
 	}
 	var pipes, theirs [2]*os.File
 	for i := range pipes {

@@ -73,32 +73,46 @@ func (a *agent) newSession(r *http.Request, ask *startRequest, limit time.Durati
 	if err != nil {
 		return nil, err
 	}
-	how := sessionStart{config: ask.Process, tag: ask.Tag, who: who, limit: limit, reader: reader, stdin: ask.Stdin == nil || *ask.Stdin}
+	program, size, err := a.planStart(who, ask)
+	if err != nil {
+		return nil, err
+	}
+	stdin := ask.Stdin == nil || *ask.Stdin
+	how := sessionStart{config: ask.Process, tag: ask.Tag, who: who, size: size, limit: limit, reader: reader, stdin: stdin}
+	return a.sessions.add(func() (*session, error) { return startSession(program, how, a.sessions.retire) })
+}
+
+// planStart makes a program of what was asked for, and says how large its terminal is, if it has one.
+func (a *agent) planStart(who account, ask *startRequest) (*program, *windowSize, error) {
 	wanted := command{Argv: append([]string{ask.Process.Cmd}, ask.Process.Args...), Env: a.defaults.environment(ask.Process.Envs)}
 	if ask.Process.Cwd != nil {
 		wanted.Cwd = *ask.Process.Cwd
 	}
+	var err error
 	if wanted.Cwd, err = a.resolve(wanted.Cwd, who); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	var terminal *windowSize
 	if ask.PTY != nil {
 		size, err := ask.PTY.window()
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		how.size = &size
+		terminal = &size
 		if _, given := wanted.Env["TERM"]; !given {
 			wanted.Env["TERM"] = "xterm"
 		}
 	}
 	if err := wanted.check(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	program, err := wanted.prepare(who)
-	if err != nil {
-		return nil, err
-	}
-	return a.sessions.add(func() (*session, error) { return startSession(program, how, a.sessions.retire) })
+	return program, terminal, err
+}
+
+// timeIsUp is the error that the answer about a process ends with that was killed when its time was over.
+func timeIsUp() error {
+	return &connectError{code: codeDeadlineExceeded, message: "the process ran longer than its time limit and was killed"}
 }
 
 // connectRequest is process.ConnectRequest.
@@ -152,7 +166,7 @@ func (s *session) follow(ctx context.Context, stream *eventStream, reader *outpu
 			_ = stream.write(s.appendEnd(stream.begin(), cut), 0)
 			var err error
 			if s.timedOut.Load() {
-				err = &connectError{code: codeDeadlineExceeded, message: "the process ran longer than its time limit and was killed"}
+				err = timeIsUp()
 			}
 			stream.end(err)
 			return true

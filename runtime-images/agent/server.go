@@ -1,10 +1,8 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"io"
-	"net"
 	"net/http"
 	"time"
 )
@@ -119,31 +117,6 @@ func flusher(w http.ResponseWriter) func() {
 		return f.Flush
 	}
 	return func() {}
-}
-
-// peerListener lets only one source address in, so that code inside the guest cannot speak to the agent.
-type peerListener struct {
-	net.Listener
-	peer net.IP
-}
-
-func (l peerListener) Accept() (net.Conn, error) {
-	for {
-		conn, err := l.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		if from, ok := conn.RemoteAddr().(*net.TCPAddr); ok && from.IP.Equal(l.peer) {
-			return conn, nil
-		}
-		conn.Close()
-	}
-}
-
-// listenHTTP opens the HTTP port. Keep-alive probes are off: they would be the one thing that ticks in an idle guest.
-func listenHTTP(address string) (net.Listener, error) {
-	config := net.ListenConfig{KeepAlive: -1}
-	return config.Listen(context.Background(), "tcp4", address)
 }
 
 // newServer serves the agent's routes. No timer runs on an idle connection: a frozen guest should not tick.

@@ -8,15 +8,23 @@ import (
 	"time"
 )
 
-func TestOnlyTheHostIsLetIn(t *testing.T) {
-	listener, err := listenHTTP("127.0.0.1:0")
+// serveBehindDoor serves an agent as main does, to one peer.
+func serveBehindDoor(t *testing.T, peer net.IP) (*door, *agent) {
+	t.Helper()
+	a := newTestAgent(t).agent
+	door, err := openDoor(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}, peer, a)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := newTestAgent(t).agent
 	server := newServer(a)
-	defer server.Close()
-	go func() { _ = server.Serve(peerListener{listener, net.IPv4(127, 0, 0, 3)}) }()
+	t.Cleanup(func() { server.Close() })
+	go door.serve()
+	go func() { _ = server.Serve(door) }()
+	return door, a
+}
+
+func TestOnlyTheHostIsLetIn(t *testing.T) {
+	listener, _ := serveBehindDoor(t, net.IPv4(127, 0, 0, 3))
 	for from, wanted := range map[string]bool{"127.0.0.3": true, "127.0.0.1": false, "127.0.0.2": false} {
 		dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
 		client := http.Client{Transport: &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true}}
@@ -64,13 +72,7 @@ func TestUnknownRoutesAndMethodsAreRefused(t *testing.T) {
 }
 
 func TestSettlingClosesIdleConnections(t *testing.T) {
-	listener, err := listenHTTP("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := newServer(newTestAgent(t).agent)
-	defer server.Close()
-	go func() { _ = server.Serve(peerListener{listener, net.IPv4(127, 0, 0, 1)}) }()
+	listener, _ := serveBehindDoor(t, net.IPv4(127, 0, 0, 1))
 	idle, err := net.Dial("tcp4", listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
