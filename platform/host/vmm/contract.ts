@@ -19,6 +19,8 @@ export interface VmmIdentity {
 
 export interface MemoryFile {
   path: string;
+  /** What it is to be a copy of, made while the VMM starts; absent: it is there already. */
+  from?: string;
   /** True: guest writes reach the file, so that saving writes device state alone. False: private, copy-on-write. */
   shared: boolean;
   /** True: the file may be mapped by VMs of different tenants, so the VMM must not be able to write it. */

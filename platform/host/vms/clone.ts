@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { copySparse } from '../disk/copy.ts';
 import type { Overlays } from '../disk/overlay.ts';
 import { TEMPLATE_FILES } from '../templates/manifest.ts';
 import type { StoredTemplate } from '../templates/store.ts';
@@ -22,13 +21,10 @@ export async function placeClone(
   const own = join(directory, 'memory');
   const disk = join(directory, 'disk.qcow2');
   const copied = options.memory === 'own' || (options.shared && !options.mapsReadOnly);
-  await Promise.all([
-    options.overlays.create(disk, template.manifest.diskBytes),
-    copied ? copySparse(source, own) : undefined,
-  ]);
+  await options.overlays.create(disk, template.manifest.diskBytes);
   return {
     memory: copied
-      ? { path: own, shared: options.memory === 'own', readOnly: false }
+      ? { path: own, from: source, shared: options.memory === 'own', readOnly: false }
       : { path: source, shared: false, readOnly: true },
     disks: [disk, ...disks],
   };

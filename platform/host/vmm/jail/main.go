@@ -2,6 +2,7 @@
 //
 //	jail '<spec as JSON>'
 //	jail --tsc-khz           prints the frequency of the time-stamp counter
+//	jail --copy <from> <to>  copies what a sparse file holds into one that is there
 //
 // It enters a network namespace, builds a private root directory out
 // of bind mounts, opens what the VMM needs, gives up root and executes it:
@@ -29,6 +30,10 @@ const (
 func main() {
 	// Namespaces and ids belong to a thread: stay on the one that executes the VMM.
 	runtime.LockOSThread()
+	if len(os.Args) == 4 && os.Args[1] == "--copy" {
+		check("copy", os.Args[3], copyOver(os.Args[2], os.Args[3]))
+		return
+	}
 	if len(os.Args) != 2 {
 		fail("usage", "jail takes one argument, its spec as JSON", nil)
 	}
