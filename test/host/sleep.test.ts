@@ -57,8 +57,9 @@ describe('a VM that sleeps', () => {
       await at.host.sleep(vm.id);
       client.write(`round ${round}`);
       await sleep(300);
-      await at.host.wake(vm.id);
-      assert.equal((await once(client, 'data'))[0], `heard round ${round}`);
+      // The answer may be here before the VM is told to be awake.
+      const [[heard]] = await Promise.all([once(client, 'data'), at.host.wake(vm.id)]);
+      assert.equal(heard, `heard round ${round}`);
     }
     client.destroy();
     await at.host.end(vm.id);
