@@ -10,6 +10,8 @@ import { run } from '../run.ts';
  */
 export class Overlays {
   readonly #directory: string;
+  /** By size: those that are being made. */
+  readonly #making = new Map<number, Promise<void>>();
 
   /** @param directory where the empty ones are kept */
   constructor(directory: string) {
@@ -23,7 +25,9 @@ export class Overlays {
       await copyFile(empty, path, constants.COPYFILE_FICLONE);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-      await makeEmpty(this.#directory, empty, bytes);
+      const making = this.#making.get(bytes) ?? makeEmpty(this.#directory, empty, bytes);
+      this.#making.set(bytes, making);
+      await making.finally(() => this.#making.delete(bytes));
       await copyFile(empty, path, constants.COPYFILE_FICLONE);
     }
     await chmod(path, 0o666); // each VMM has its own user; the directory is closed to all others
