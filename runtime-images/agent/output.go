@@ -47,11 +47,13 @@ func newOutputReader() *outputReader {
 	return &outputReader{pieces: make(chan outputPiece), gone: make(chan struct{})}
 }
 
-// attach makes reader get what is written from now on.
-func (s *session) attach(reader *outputReader) {
+// attach makes reader get what is written from now on. It returns what is kept of the output before, from position after, and
+// where that begins.
+func (s *session) attach(reader *outputReader, after uint64) (uint64, []outputPiece) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.readers = append(append([]*outputReader(nil), s.readers...), reader)
+	return s.kept.from(after)
 }
 
 // detach is the reader's own last word.
@@ -68,9 +70,12 @@ func (s *session) detach(reader *outputReader) {
 	s.readers = rest
 }
 
-// deliver hands a piece to every reader and returns when each has taken it or left. Without readers it is dropped.
+// deliver keeps a piece, hands it to every reader and returns when each has taken it or left.
 func (s *session) deliver(piece outputPiece) {
+	s.delivery.Lock()
+	defer s.delivery.Unlock()
 	s.mu.Lock()
+	s.kept.add(piece)
 	readers := s.readers
 	s.mu.Unlock()
 	for _, reader := range readers {

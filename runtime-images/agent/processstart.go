@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/base64"
+	"math"
 	"net/http"
 	"strconv"
 	"syscall"
@@ -22,6 +23,8 @@ type startRequest struct {
 		// MaxOutputBytes bounds what is sent of stdout and stderr together, in bytes; the rest is dropped and the end event
 		// says `truncated`. 0: no bound.
 		MaxOutputBytes int64 `json:"maxOutputBytes"`
+		// KeepOutputBytes is how much of the newest output is kept for those who connect later, at most keptMost.
+		KeepOutputBytes int `json:"keepOutputBytes"`
 	} `json:"thaw"`
 }
 
@@ -63,7 +66,7 @@ func (a *agent) startSession(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer one.detach(reader)
-	if !one.follow(stream.ctx, stream, reader, ask.Thaw.MaxOutputBytes) && ask.Thaw.Attached {
+	if !one.follow(stream.ctx, stream, reader, following{most: ask.Thaw.MaxOutputBytes}) && ask.Thaw.Attached {
 		_ = one.signal(syscall.SIGKILL)
 	}
 }
@@ -79,6 +82,12 @@ func (a *agent) newSession(r *http.Request, ask *startRequest, limit time.Durati
 	}
 	stdin := ask.Stdin == nil || *ask.Stdin
 	how := sessionStart{config: ask.Process, tag: ask.Tag, who: who, size: size, limit: limit, reader: reader, stdin: stdin}
+	if keep := ask.Thaw.KeepOutputBytes; keep > 0 {
+		how.keep = keep
+		if keep > keptMost {
+			how.keep = keptMost
+		}
+	}
 	return a.sessions.add(func() (*session, error) { return startSession(program, how, a.sessions.retire) })
 }
 
@@ -118,9 +127,15 @@ func timeIsUp() error {
 // connectRequest is process.ConnectRequest.
 type connectRequest struct {
 	Process selector `json:"process"`
+	// Thaw is no part of E2B's schema, which ignores it.
+	Thaw struct {
+		// After: what is kept of the output behind this position comes first; positions count all bytes of output from the
+		// start of the process. The start event tells where what follows begins. Absent: what is written from now on.
+		After *uint64 `json:"after"`
+	} `json:"thaw"`
 }
 
-// connectSession answers process.Process/Connect with what the process writes from now on, and its end.
+// connectSession answers process.Process/Connect with what the process writes, and its end.
 func (a *agent) connectSession(w http.ResponseWriter, r *http.Request) {
 	var ask connectRequest
 	stream := openStreamOf(w, r, &ask)
@@ -136,20 +151,42 @@ func (a *agent) connectSession(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := stream.bounded()
 	defer cancel()
 	reader := newOutputReader()
-	one.attach(reader)
+	after := uint64(math.MaxUint64)
+	if ask.Thaw.After != nil {
+		after = *ask.Thaw.After
+	}
+	how := following{told: ask.Thaw.After != nil}
+	how.position, how.before = one.attach(reader, after)
 	defer one.detach(reader)
-	if !one.follow(ctx, stream, reader, 0) && ctx.Err() == context.DeadlineExceeded {
+	if !one.follow(ctx, stream, reader, how) && ctx.Err() == context.DeadlineExceeded {
 		stream.end(ctx.Err())
 	}
 }
 
+// following is what of a session is sent.
+type following struct {
+	most     int64         // bytes of output, the rest is dropped; 0: no bound
+	before   []outputPiece // output of before, which goes first
+	position uint64        // where the output that is sent begins
+	told     bool          // whether the caller wants to know the position
+}
+
 // follow sends the events of a session. False means that the caller left, or ctx ended, before the session did.
-func (s *session) follow(ctx context.Context, stream *eventStream, reader *outputReader, most int64) bool {
+func (s *session) follow(ctx context.Context, stream *eventStream, reader *outputReader, how following) bool {
 	message := append(stream.begin(), `{"event":{"start":{"pid":`...)
 	message = strconv.AppendInt(message, int64(s.pid), 10)
+	if how.told {
+		message = strconv.AppendUint(append(message, `,"position":`...), how.position, 10)
+	}
 	if stream.send(append(message, `}}}`...)) != nil {
 		return false
 	}
+	for _, piece := range how.before {
+		if stream.send(appendOutput(stream.begin(), piece.stream, piece.bytes)) != nil {
+			return false
+		}
+	}
+	most := how.most
 	left, cut := most, false
 	for {
 		select {

@@ -27,9 +27,11 @@ type session struct {
 	input  *processInput // nil where nothing can be written
 	pty    *os.File      // nil without a terminal
 
+	delivery sync.Mutex // held while a piece is handed out, so that all readers get the pieces in the same order
 	mu       sync.Mutex
 	readers  []*outputReader // replaced as a whole, never changed
-	exited   atomic.Bool     // the process itself has ended; others may still hold its pipes
+	kept     keptOutput
+	exited   atomic.Bool // the process itself has ended; others may still hold its pipes
 	timedOut atomic.Bool
 	ended    chan struct{} // closed when what it wrote has been delivered too
 	// Valid once ended is closed.
@@ -45,12 +47,13 @@ type sessionStart struct {
 	size   *windowSize // of a terminal; nil: none
 	stdin  bool        // whether its input can be written; ignored with a terminal
 	limit  time.Duration
+	keep   int           // bytes of output that are kept for those who come later
 	reader *outputReader // gets all that it writes; nil: nobody does
 }
 
 // startSession starts a process. When it has ended, retire is called, and then its end is told.
 func startSession(program *program, how sessionStart, retire func(*session)) (*session, error) {
-	s := &session{config: how.config, tag: how.tag, ended: make(chan struct{})}
+	s := &session{config: how.config, tag: how.tag, ended: make(chan struct{}), kept: keptOutput{most: how.keep}}
 	if how.reader != nil {
 		s.readers = []*outputReader{how.reader}
 	}

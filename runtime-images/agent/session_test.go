@@ -20,6 +20,7 @@ type heardEnd struct {
 // heard is a whole answer of Start or Connect.
 type heard struct {
 	pid                 int
+	position            uint64
 	stdout, stderr, pty string
 	alive               int // signs of life
 	end                 *heardEnd
@@ -28,7 +29,10 @@ type heard struct {
 
 type heardEvent struct {
 	Event struct {
-		Start     *struct{ Pid int }
+		Start *struct {
+			Pid      int
+			Position uint64
+		}
 		Data      *struct{ Stdout, Stderr, PTY []byte }
 		End       *heardEnd
 		Keepalive *struct{}
@@ -43,7 +47,7 @@ func (h *heard) take(stream *testStream) bool {
 	h.code, h.message = code, message
 	switch {
 	case event.Event.Start != nil:
-		h.pid = event.Event.Start.Pid
+		h.pid, h.position = event.Event.Start.Pid, event.Event.Start.Position
 	case event.Event.Data != nil:
 		h.stdout += string(event.Event.Data.Stdout)
 		h.stderr += string(event.Event.Data.Stderr)
