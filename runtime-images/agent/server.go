@@ -44,6 +44,7 @@ func (a *agent) routes() http.Handler {
 		"/metrics":    {http.MethodGet: a.metrics},
 		"/pending":    {http.MethodGet: a.showPending},
 		"/settle":     {http.MethodPost: a.settle},
+		"/disk/grow":  {http.MethodPost: a.growDisk},
 	}
 	for path, answer := range a.services() {
 		table[path] = map[string]http.HandlerFunc{http.MethodPost: answer}
