@@ -9,16 +9,20 @@ import (
 type inputAsk struct {
 	Stdin []byte `json:"stdin"`
 	PTY   []byte `json:"pty"`
+	// Either is no part of E2B's schema: for whichever of the two the process has, from who does not know.
+	Either []byte `json:"either"`
 }
 
 // feed returns when the input is in the process's pipe or terminal.
 func (s *session) feed(r *http.Request, input inputAsk) error {
 	bytes := input.Stdin
 	switch {
-	case input.Stdin == nil && input.PTY == nil:
+	case input.Stdin == nil && input.PTY == nil && input.Either == nil:
 		return invalidArgument("the input must be stdin or pty")
 	case s.input == nil:
 		return failedPrecondition("the process was started without an input")
+	case input.Either != nil:
+		bytes = input.Either
 	case input.Stdin != nil && s.pty != nil:
 		return failedPrecondition("the process has a terminal: its input is pty")
 	case input.PTY != nil && s.pty == nil:

@@ -32,9 +32,10 @@ func TestInputIsWrittenInOrderAndEnds(t *testing.T) {
 	binary := "\x00\xff\n\r\x04"
 	a.call("process.Process/SendInput", stdin(got.pid, "one "), "", nil)
 	a.call("process.Process/SendInput", stdin(got.pid, binary), "", nil)
-	got.until(stream, "its echo", func() bool { return got.stdout == "one "+binary })
+	a.call("process.Process/SendInput", with(pidOf(got.pid), "input", startAsk{"either": base64Of(" two")}), "", nil)
+	got.until(stream, "its echo", func() bool { return got.stdout == "one "+binary+" two" })
 	a.call("process.Process/CloseStdin", pidOf(got.pid), "", nil)
-	if got.rest(stream); got.end.ExitCode != 0 || got.stdout != "one "+binary {
+	if got.rest(stream); got.end.ExitCode != 0 || got.stdout != "one "+binary+" two" {
 		t.Fatalf("%+v", got)
 	}
 	a.call("process.Process/SendInput", stdin(got.pid, "late"), "not_found", nil)
