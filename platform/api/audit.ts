@@ -9,6 +9,8 @@ import { AuditShape } from './sandbox-shapes.ts';
 
 const LOOKING = new Set(['GET', 'HEAD', 'OPTIONS']);
 const LONGEST_PATH = 300;
+/** Part of using a command that was started, which was noted: somebody who types would fill the log. */
+const TYPING = /\/commands\/\d+\/(stdin|resize)$/;
 
 const list = createRoute({
   method: 'get',
@@ -32,7 +34,7 @@ export function audited(audit: Audit, now: () => Date) {
   return createMiddleware<ApiEnv>(async (c, next) => {
     await next();
     const { principal, requestId } = c.var;
-    if (LOOKING.has(c.req.method) || principal === undefined) return;
+    if (LOOKING.has(c.req.method) || principal === undefined || TYPING.test(c.req.path)) return;
     const { keyId: key, project } = principal;
     const path = c.req.path.slice(0, LONGEST_PATH);
     audit.record({

@@ -24,8 +24,11 @@ import { metricsRoutes } from './metrics.ts';
 import type { ApiParts } from './parts.ts';
 import { projectRoutes } from './projects.ts';
 import { releaseRoutes } from './releases.ts';
+import { sandboxCodeRoutes } from './sandbox-code.ts';
+import { sandboxCommandRoutes } from './sandbox-commands.ts';
 import { sandboxEventRoutes } from './sandbox-events.ts';
 import { sandboxExecRoutes } from './sandbox-exec.ts';
+import { sandboxFileTreeRoutes } from './sandbox-file-tree.ts';
 import { sandboxFileRoutes } from './sandbox-files.ts';
 import { sandboxStateRoutes } from './sandbox-states.ts';
 import { sandboxRoutes } from './sandboxes.ts';
@@ -35,10 +38,13 @@ import { SETTINGS_SCHEMA_PATH, settingsSchemaRoutes } from './settings-schema.ts
 const E2B_PATH = '/e2b';
 const OPENAPI_PATH = '/v1/openapi.json';
 const ENVIRONMENT_PATH = '/v1/apps/:app/environment';
-/** No JSON that the API takes is anywhere near this, but for environments. */
+const CODE_PATH = '/v1/sandboxes/:id/code';
+/** No JSON that the API takes is anywhere near this, but for environments and code. */
 const MAX_JSON_BYTES = 64 * 1024;
 /** An environment at its limit, 256 KiB, when JSON needs six characters (`\u0001`) for each byte of it. */
 const MAX_ENVIRONMENT_BYTES = 2 * 1024 * 1024;
+/** Below what the code interpreter takes. */
+const MAX_CODE_BYTES = 4 * 1024 * 1024;
 
 const RESOURCES = [
   healthRoutes,
@@ -56,6 +62,9 @@ const RESOURCES = [
   sandboxRoutes,
   sandboxStateRoutes,
   sandboxExecRoutes,
+  sandboxCommandRoutes,
+  sandboxCodeRoutes,
+  sandboxFileTreeRoutes,
   sandboxFileRoutes,
   sandboxEventRoutes,
   auditRoutes,
@@ -76,7 +85,8 @@ export function createApi(parts: ApiParts): Api {
   );
   api.use('/v1/*', except([OPENAPI_PATH, SETTINGS_SCHEMA_PATH], authenticate(parts.control)));
   api.use(ENVIRONMENT_PATH, limitBody(MAX_ENVIRONMENT_BYTES));
-  api.use('/v1/*', except([ENVIRONMENT_PATH, isUpload], limitBody(MAX_JSON_BYTES)));
+  api.use(CODE_PATH, limitBody(MAX_CODE_BYTES));
+  api.use('/v1/*', except([ENVIRONMENT_PATH, CODE_PATH, isUpload], limitBody(MAX_JSON_BYTES)));
 
   api.use(
     `${E2B_PATH}/*`,
@@ -114,7 +124,7 @@ function logRequests(log: Log) {
 /** The routes whose body is no JSON; they have limits of their own, or that of a sandbox's disk. */
 function isUpload({ req: { method, path } }: { req: { method: string; path: string } }): boolean {
   if (method === 'PUT') return /^\/v1\/sandboxes\/[^/]+\/(files|tree)$/.test(path);
-  return method === 'POST' && /^\/v1\/apps\/[^/]+\/deployments$/.test(path);
+  return method === 'POST' && /^\/v1\/(apps\/[^/]+\/deployments|sandboxes\/[^/]+\/commands\/\d+\/stdin)$/.test(path);
 }
 
 function limitBody(maxSize: number) {

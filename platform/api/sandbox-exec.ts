@@ -6,6 +6,7 @@ import { type Api, newApi } from './environment.ts';
 import { ndjson } from './ndjson.ts';
 import type { ApiParts } from './parts.ts';
 import { CommandEventShape, CommandShape, ResultShape, SandboxId } from './sandbox-shapes.ts';
+import { whileWanted } from './wanted.ts';
 
 const DEFAULT_TIMEOUT_S = 60;
 
@@ -35,15 +36,15 @@ export function sandboxExecRoutes({ sandboxes, log, closing }: ApiParts): Api {
     const argv = typeof command === 'string' ? ['/bin/sh', '-c', command] : command;
     const request = { ...rest, argv, timeoutMs: timeoutSeconds * 1000 };
     if (c.req.valid('query').wait === 'true') {
-      const signals = [c.req.raw.signal, closing].filter((signal) => signal !== undefined);
-      return c.json(await result(sandboxes.exec(id, project, request, AbortSignal.any(signals)), encoding), 200);
+      const events = sandboxes.commands.run(id, project, request, whileWanted(c, closing));
+      return c.json(await result(events, encoding), 200);
     }
     // Before the stream begins, so that an unknown sandbox has a status of its own.
     await sandboxes.get(id, project);
     return ndjson(c, {
       log,
       closing,
-      produce: (signal) => told(sandboxes.exec(id, project, request, signal), encoding),
+      produce: (signal) => told(sandboxes.commands.run(id, project, request, signal), encoding),
       failed: (error) => ({ type: 'failed', ...error.toBody() }),
     });
   });

@@ -5,8 +5,9 @@ import { requireScope } from './authentication.ts';
 import { errors, WITH_KEY } from './describe.ts';
 import { type Api, type ApiEnv, newApi } from './environment.ts';
 import type { ApiParts } from './parts.ts';
+import { received } from './received.ts';
 import { SandboxId } from './sandbox-shapes.ts';
-import { upload } from './upload.ts';
+import { whileWanted } from './wanted.ts';
 
 const TAR = 'application/x-tar';
 const BYTES = 'application/octet-stream';
@@ -67,14 +68,14 @@ const unpack = createRoute({
 });
 
 export function sandboxFileRoutes({ sandboxes, closing }: ApiParts): Api {
-  const signalOf = (c: Context<ApiEnv>, ...more: AbortSignal[]) =>
-    AbortSignal.any([c.req.raw.signal, ...more, ...(closing === undefined ? [] : [closing])]);
   return newApi()
     .openapi(read, (c) => {
       requireScope(c.var.principal, 'deploy');
       const file = c.req.valid('query');
       const { id } = c.req.valid('param');
-      return streamed(c, BYTES, (gone) => sandboxes.readFile(id, c.var.principal.project, file, signalOf(c, gone)));
+      return streamed(c, BYTES, (gone) =>
+        sandboxes.readFile(id, c.var.principal.project, file, whileWanted(c, closing, gone)),
+      );
     })
     .openapi(write, async (c) => {
       requireScope(c.var.principal, 'deploy');
@@ -84,7 +85,7 @@ export function sandboxFileRoutes({ sandboxes, closing }: ApiParts): Api {
       const { id } = c.req.valid('param');
       await received(c, (bytes) => {
         const file = { path: to, size, mode: Number.parseInt(mode, 8) & 0o777, bytes };
-        return sandboxes.writeFile(id, c.var.principal.project, file, signalOf(c));
+        return sandboxes.writeFile(id, c.var.principal.project, file, whileWanted(c, closing));
       });
       return c.body(null, 204);
     })
@@ -92,7 +93,9 @@ export function sandboxFileRoutes({ sandboxes, closing }: ApiParts): Api {
       requireScope(c.var.principal, 'deploy');
       const { path: from } = c.req.valid('query');
       const { id } = c.req.valid('param');
-      return streamed(c, TAR, (gone) => sandboxes.getTree(id, c.var.principal.project, from, signalOf(c, gone)));
+      return streamed(c, TAR, (gone) =>
+        sandboxes.getTree(id, c.var.principal.project, from, whileWanted(c, closing, gone)),
+      );
     })
     .openapi(unpack, async (c) => {
       requireScope(c.var.principal, 'deploy');
@@ -101,25 +104,12 @@ export function sandboxFileRoutes({ sandboxes, closing }: ApiParts): Api {
       }
       const { path: to } = c.req.valid('query');
       const { id } = c.req.valid('param');
-      await received(c, (tar) => sandboxes.putTree(id, c.var.principal.project, { path: to, tar }, signalOf(c)));
+      await received(c, (tar) =>
+        sandboxes.putTree(id, c.var.principal.project, { path: to, tar }, whileWanted(c, closing)),
+      );
       return c.body(null, 204);
     });
 }
-
-/** Hands the body on as it comes; what is not wanted of it is taken all the same, so that its sender hears why. */
-async function received(c: Context<ApiEnv>, take: (bytes: AsyncIterable<Uint8Array>) => Promise<void>): Promise<void> {
-  const { body } = c.req.raw;
-  if (body === null || c.req.header('content-length') === '0') return take(nothing());
-  const { source, drain } = upload(body, Number.POSITIVE_INFINITY);
-  try {
-    await take(source);
-  } catch (error) {
-    await drain();
-    throw error;
-  }
-}
-
-async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 /** Answers with bytes as they come; the first ones are waited for, so that a failure has a status of its own. */
 async function streamed(

@@ -1,9 +1,7 @@
-import type { ExecEvent } from '../host/contract.ts';
 import type { LogLine } from '../logs/contract.ts';
 import type {
   PortToken,
   Sandbox,
-  SandboxCommand,
   SandboxEgress,
   SandboxEvent,
   SandboxFilter,
@@ -11,12 +9,16 @@ import type {
   SandboxTemplate,
   UsageSample,
 } from '../sandboxes/contract.ts';
+import type { Code, Commands, FileTree } from './sandbox-work.ts';
 
 /**
  * The sandboxes, as the API needs them. `project` is that of the key; null = of any. What is another project's is
  * `not_found`; what is used and is over is `gone`.
  */
 export interface Sandboxes {
+  readonly commands: Commands;
+  readonly files: FileTree;
+  readonly code: Code;
   create(request: SandboxRequest & { project: string }, signal: AbortSignal): Promise<Sandbox>;
   get(id: string, project: string | null): Promise<Sandbox>;
   list(project: string | null, filter: SandboxFilter): Promise<Sandbox[]>;
@@ -35,7 +37,6 @@ export interface Sandboxes {
     signal: AbortSignal,
   ): Promise<Sandbox[]>;
   snapshot(id: string, project: string | null, name: string, signal: AbortSignal): Promise<SandboxTemplate>;
-  exec(id: string, project: string | null, command: SandboxCommand, signal: AbortSignal): AsyncIterable<ExecEvent>;
   readFile(
     id: string,
     project: string | null,

@@ -6,8 +6,12 @@
  */
 
 import type { Egress, Refusal } from './egress.ts';
+import type { FileHost } from './files.ts';
+import type { CommandHost } from './processes.ts';
 
 export type { Egress, Refusal, RefusalReason } from './egress.ts';
+export type { FileChange, FileEntry, FileHost, FileUser } from './files.ts';
+export type { CommandEvent, CommandHost, CommandRequest, RunningCommand, TerminalSize } from './processes.ts';
 
 /** Images a VM can start from. */
 export type RuntimeName = 'base' | 'node' | 'python' | 'builder' | 'code-interpreter';
@@ -163,7 +167,7 @@ export interface HostFacts {
   templates: { count: number; bytes: number };
 }
 
-export interface Host extends AsyncDisposable {
+export interface Host extends AsyncDisposable, CommandHost, FileHost {
   facts(): Promise<HostFacts>;
 
   /**

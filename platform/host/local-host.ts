@@ -22,6 +22,8 @@ import type {
   Vm,
   VmUsage,
 } from './contract.ts';
+import type { AgentCaller } from './guest/call.ts';
+import { GuestCalls } from './guest/calls.ts';
 import { randomId } from './ids.ts';
 import type { TemplateCatalogue } from './templates/chain.ts';
 import { TEMPLATE_FILES } from './templates/manifest.ts';
@@ -55,13 +57,14 @@ export interface LocalHostParts extends RuntimeTemplateParts {
 }
 
 /** The Host contract on this machine. */
-export class LocalHost implements Host {
+export class LocalHost extends GuestCalls implements Host {
   readonly #parts: LocalHostParts;
   readonly #vms: Inventory;
   readonly #booting = new Map<string, Promise<Template>>();
   readonly #turns = new Turns(availableParallelism() * THAWS_PER_PROCESSOR);
 
   constructor(parts: LocalHostParts) {
+    super();
     this.#parts = parts;
     this.#vms = new Inventory(parts.events, parts.log);
     for (const vm of parts.adopted) this.#vms.keep(vm);
@@ -256,6 +259,10 @@ export class LocalHost implements Host {
 
   async pendingWork(id: string, signal?: AbortSignal): Promise<number> {
     return this.#vms.awake(id).agent.pendingWork(signal);
+  }
+
+  protected caller(id: string): AgentCaller {
+    return this.#vms.awake(id).agent.caller;
   }
 
   events(signal: AbortSignal): AsyncIterable<HostEvent> {

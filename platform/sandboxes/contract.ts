@@ -3,6 +3,15 @@
  * `records.ts` are all that other rooms see.
  */
 
+export type {
+  BackgroundCommand,
+  CodeError,
+  CodeEvent,
+  CodeRequest,
+  CodeResult,
+  SandboxCommand,
+} from './work.ts';
+
 /** `paused`: frozen with its memory and processes; it goes on when it is used. */
 export type SandboxState = 'running' | 'paused' | 'ended';
 
@@ -93,18 +102,6 @@ export interface SandboxTemplate {
   /** Bytes that it takes on disk. */
   sizeBytes: number | null;
   createdAt: string | null;
-}
-
-/** A command for a sandbox. */
-export interface SandboxCommand {
-  argv: string[];
-  cwd?: string | undefined;
-  user?: 'app' | 'root' | undefined;
-  /** Besides those of the sandbox, before which they go. */
-  env?: Record<string, string> | undefined;
-  timeoutMs: number;
-  /** Output past this is dropped, and `truncated` is set. */
-  maxOutputBytes?: number | undefined;
 }
 
 /** What a sandbox used at a moment. */

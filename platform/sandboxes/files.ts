@@ -6,6 +6,7 @@ import type { ExecEvent, Host } from '../host/contract.ts';
 const BLOCK = 512;
 /** Longest name that a plain ustar header holds. */
 const LONGEST_NAME = 100;
+/** PATH_MAX of the guest's kernel, with the NUL at the end. */
 const LONGEST_PATH = 4096;
 /** The largest size of 11 octal digits. */
 const MOST_BYTES = 8 ** 11 - 1;
@@ -14,8 +15,12 @@ const READ_LIMIT_MS = 24 * 3_600_000;
 
 /** @throws ThawError `invalid_input` for what is no absolute path in a guest */
 export function requirePath(path: string): string {
-  if (path.startsWith('/') && !path.includes('\0') && path.length <= LONGEST_PATH) return posix.normalize(path);
-  throw new ThawError('invalid_input', 'A path in a sandbox is absolute, has at most 4096 characters and no NUL.');
+  const isPlain = path.startsWith('/') && !path.includes('\0') && !path.split('/').includes('..');
+  if (isPlain && Buffer.byteLength(path) < LONGEST_PATH) return posix.normalize(path);
+  throw new ThawError(
+    'invalid_input',
+    'A path in a sandbox is absolute and has at most 4095 bytes, no NUL and no `..`.',
+  );
 }
 
 /**

@@ -1,11 +1,13 @@
 import { ThawError } from '../errors.ts';
+import type { Host, ThawRequest, Vm } from '../host/contract.ts';
 import type { Sandbox, SandboxRequest } from './contract.ts';
 import { hostEgress } from './egress.ts';
 import type { Fleet } from './fleet.ts';
+import { setKernelEnvironment } from './interpreter.ts';
 import { DEFAULT_TTL_SECONDS, requireRecordable, requireTtl } from './limits.ts';
 import type { LiveSandbox } from './live.ts';
 import type { SandboxRecord } from './records.ts';
-import type { Templates } from './templates.ts';
+import type { Source, Templates } from './templates.ts';
 
 /** Label that tells a sandbox's VM from those of apps and builds. */
 export const ROLE = 'sandbox';
@@ -25,7 +27,8 @@ export async function create(
   const ttlSeconds = requireTtl(request.ttlSeconds ?? DEFAULT_TTL_SECONDS, bounds);
   requireRecordable(request);
   const reach = hostEgress(egress);
-  const { name, hostTemplate, memoryMiB, cpus } = await templates.source(project, request, signal);
+  const source = await templates.source(project, request, signal);
+  const { name, hostTemplate, memoryMiB, cpus } = source;
   using _room = await fleet.reserve(project, { count: 1, memoryMiB, cpus });
   const record: SandboxRecord = {
     id: newId(random),
@@ -43,13 +46,35 @@ export async function create(
   };
   const labels = { role: ROLE, sandbox: record.id };
   const thaw = { template: hostTemplate, labels, egress: reach, memory: 'own', cpus } as const;
-  const [written, thawed] = await Promise.allSettled([control.sandboxes.add(record), host.thaw(thaw, signal)]);
+  const [written, thawed] = await Promise.allSettled([
+    control.sandboxes.add(record),
+    thawWithKernels(host, thaw, { kernels: source.kernels, environment: record.environment }, signal),
+  ]);
   if (written.status === 'fulfilled' && thawed.status === 'fulfilled') {
     return fleet.keep(record, thawed.value.id).shown();
   }
   if (thawed.status === 'fulfilled') await host.end(thawed.value.id);
   await control.sandboxes.drop(record.id);
   throw explained(thawed.status === 'rejected' ? thawed.reason : (written as PromiseRejectedResult).reason, name);
+}
+
+/** Thaws, and tells the kernels of a code interpreter their environment: no command of ours starts them, so none carries it. */
+async function thawWithKernels(
+  host: Pick<Host, 'thaw' | 'end'>,
+  request: ThawRequest,
+  { kernels, environment }: Pick<Source, 'kernels'> & Pick<SandboxRecord, 'environment'>,
+  signal: AbortSignal,
+): Promise<Vm> {
+  const vm = await host.thaw(request, signal);
+  const asTheyAre = kernels === 'none' || (kernels === 'new' && Object.keys(environment).length === 0);
+  if (asTheyAre) return vm;
+  try {
+    await setKernelEnvironment(vm.address, environment, signal);
+    return vm;
+  } catch (error) {
+    await host.end(vm.id);
+    throw error;
+  }
 }
 
 /** Copies a running sandbox, disk and memory, so often; all of them or none. */

@@ -1,10 +1,10 @@
 import { ThawError } from '../errors.ts';
-import type { ExecEvent } from '../host/contract.ts';
 import type { LogLine } from '../logs/contract.ts';
+import { SandboxCode } from './code.ts';
+import { SandboxCommands } from './commands.ts';
 import type {
   PortToken,
   Sandbox,
-  SandboxCommand,
   SandboxEgress,
   SandboxEvent,
   SandboxFilter,
@@ -14,6 +14,7 @@ import type {
 } from './contract.ts';
 import { hostEgress } from './egress.ts';
 import { ENVD_PORT } from './envd.ts';
+import { SandboxFileTree } from './file-tree.ts';
 import { readFile, requirePath, writeFile } from './files.ts';
 import type { Fleet } from './fleet.ts';
 import { requireTtl } from './limits.ts';
@@ -43,10 +44,17 @@ export interface Insides {
 
 /** Sandboxes, for those who ask on behalf of a project; `project` null = of any. */
 export class Sandboxes implements AsyncDisposable {
+  readonly commands: SandboxCommands;
+  readonly files: SandboxFileTree;
+  readonly code: SandboxCode;
   readonly #in: Insides;
   readonly #opened: AsyncDisposableStack;
 
   constructor(insides: Insides, opened: AsyncDisposableStack) {
+    const { parts, using } = insides;
+    this.commands = new SandboxCommands(parts, using);
+    this.files = new SandboxFileTree(parts, using);
+    this.code = new SandboxCode(parts, using);
     this.#in = insides;
     this.#opened = opened;
   }
@@ -118,20 +126,6 @@ export class Sandboxes implements AsyncDisposable {
     return live.turn(() => this.#in.templates.snapshot(live, name, signal));
   }
 
-  /** Runs a command; one that is paused goes on for it. @throws ThawError `unprocessable` when it cannot be started */
-  async *exec(
-    id: string,
-    project: string | null,
-    command: SandboxCommand,
-    signal: AbortSignal,
-  ): AsyncGenerator<ExecEvent> {
-    const live = await this.#in.using.awake(id, project, signal);
-    const { argv, cwd, user, timeoutMs, maxOutputBytes } = command;
-    const env = { ...live.record.environment, ...command.env };
-    const request = { argv, env, timeoutMs, ...optional({ cwd, user, maxOutputBytes }) };
-    yield* this.#in.using.each(live, signal, (both) => this.#in.parts.host.exec(live.vm, request, both));
-  }
-
   async *readFile(
     id: string,
     project: string | null,
@@ -150,7 +144,7 @@ export class Sandboxes implements AsyncDisposable {
     signal: AbortSignal,
   ): Promise<void> {
     const live = await this.#in.using.awake(id, project, signal);
-    await this.#in.using.done(live, signal, (both) => writeFile(this.#in.parts.host, live.vm, file, both));
+    await this.#in.using.answer(live, signal, (both) => writeFile(this.#in.parts.host, live.vm, file, both));
   }
 
   async *getTree(id: string, project: string | null, path: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
@@ -167,7 +161,7 @@ export class Sandboxes implements AsyncDisposable {
   ): Promise<void> {
     const to = requirePath(path);
     const live = await this.#in.using.awake(id, project, signal);
-    await this.#in.using.done(live, signal, (both) => this.#in.parts.host.putTree(live.vm, to, tar, both));
+    await this.#in.using.answer(live, signal, (both) => this.#in.parts.host.putTree(live.vm, to, tar, both));
   }
 
   /** Changes what it may reach while it runs; connections that it may no longer have are cut. @throws ThawError `invalid_input` */
@@ -258,7 +252,7 @@ export class Sandboxes implements AsyncDisposable {
     const live = await using.awake(id, project, signal);
     const { environment } = live.record;
     if (Object.keys(environment).length > 0) {
-      await using.done(live, signal, (both) => parts.host.setEnvironment(live.vm, environment, both));
+      await using.answer(live, signal, (both) => parts.host.setEnvironment(live.vm, environment, both));
     }
     return this.portToken(id, project, ENVD_PORT, parts.bounds.maxTtlSeconds);
   }
@@ -287,11 +281,4 @@ export class Sandboxes implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.#opened.disposeAsync();
   }
-}
-
-/** Without what is undefined: for parts of a contract where absent is the default. */
-function optional<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as ReturnType<
-    typeof optional<T>
-  >;
 }

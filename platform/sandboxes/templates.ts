@@ -8,6 +8,7 @@ import type { TemplateRecord } from './records.ts';
 
 /** Runtime images that sandboxes can be made from, the smallest first. */
 const BUILT_IN = ['base', 'node', 'python', 'code-interpreter'] as const satisfies RuntimeName[];
+const WITH_KERNELS = 'code-interpreter' satisfies RuntimeName;
 /** Label of the host's templates that are snapshots of sandboxes. */
 const ROLE = 'sandbox-template';
 const NAME = /^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/;
@@ -19,6 +20,8 @@ export interface Source {
   hostTemplate: string;
   memoryMiB: number;
   cpus: number;
+  /** Kernels of a code interpreter are in it: as they were made, or as a sandbox before left them. */
+  kernels: 'none' | 'new' | 'used';
 }
 
 /** The templates that sandboxes are made from: the runtime images', and those that projects made of sandboxes. */
@@ -55,7 +58,8 @@ export class Templates {
       const memoryMiB = requireMemory(request.memoryMiB ?? DEFAULT_MEMORY_MIB, bounds);
       const cpus = requireCpus(request.cpus ?? DEFAULT_CPUS, bounds);
       const { id } = await host.runtimeTemplate(runtime, { memoryMiB, vcpus: Math.ceil(cpus) }, signal);
-      return { name: runtime, hostTemplate: id, memoryMiB, cpus };
+      const kernels = runtime === WITH_KERNELS ? 'new' : 'none';
+      return { name: runtime, hostTemplate: id, memoryMiB, cpus, kernels };
     }
     const { name, version } = parse(named);
     const own = (await this.#parts.control.sandboxTemplates.list(project)).find(
@@ -73,7 +77,10 @@ export class Templates {
         hint: 'A sandbox that goes on from a snapshot can have fewer, not more.',
       });
     }
-    return { name: `${name}:${own.version}`, hostTemplate: own.hostTemplate, memoryMiB: own.memoryMiB, cpus };
+    const { hostTemplate, memoryMiB } = own;
+    const made = (await host.templates()).find(({ id }) => id === hostTemplate);
+    const kernels = made?.runtime === WITH_KERNELS ? 'used' : 'none';
+    return { name: `${name}:${own.version}`, hostTemplate, memoryMiB, cpus, kernels };
   }
 
   /** Makes the next version of a template out of a running sandbox. @throws ThawError `invalid_input` for a name */

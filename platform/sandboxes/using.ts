@@ -29,9 +29,9 @@ export class Using {
     }
   }
 
-  async done(live: LiveSandbox, signal: AbortSignal, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  async answer<T>(live: LiveSandbox, signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     try {
-      await work(AbortSignal.any([signal, live.over.signal]));
+      return await work(AbortSignal.any([signal, live.over.signal]));
     } catch (error) {
       throw await this.#why(live, signal, error);
     }

@@ -19,6 +19,7 @@ import { type ThawOptions, Transport } from './transport.ts';
 export type { App, AppKind } from './apps.ts';
 export type { AuditEntry } from './audit.ts';
 export type { CachedInstall } from './build-cache.ts';
+export { Command } from './command.ts';
 export type { CronRun, CronStatus } from './crons.ts';
 export type { Deployed, Deployment, DeploymentStatus, DeployOptions } from './deployments.ts';
 export type { Domain } from './domains.ts';
@@ -31,19 +32,28 @@ export type { LogLevel, LogLine, LogOptions, LogStream, RequestRecord } from './
 export type { Project, ProjectLimits, ProjectUsage } from './projects.ts';
 export type { Release, ReleaseReason } from './releases.ts';
 export { Sandbox } from './sandbox.ts';
+export type { CodeExecution, CodeOptions } from './sandbox-code.ts';
 export type { FileContent } from './sandbox-files.ts';
 export type {
+  CodeError,
+  CodeResult,
   CommandEvent,
   CommandResult,
   CreateOptions,
   ExecOptions,
   Exit,
+  FileChange,
+  FileEntry,
+  OutputEvent,
+  RunningCommand,
   SandboxEgress,
   SandboxEndReason,
   SandboxEvent,
   SandboxInfo,
   SandboxState,
   SandboxTemplate,
+  StartOptions,
+  TerminalSize,
   UsageSample,
 } from './sandbox-types.ts';
 export type { CallOptions, ThawOptions } from './transport.ts';

@@ -1,8 +1,8 @@
 import { ThawApiError } from './error.ts';
 import { pieces } from './pieces.ts';
 
-/** Longest line that is read, in characters; the server's own limits are far below. */
-const LONGEST_LINE = 4 * 1024 * 1024;
+/** Longest line that is read, in characters; above the longest of the server, a result of code. */
+const LONGEST_LINE = 36 * 1024 * 1024;
 
 /**
  * The JSON values of a stream with one of them on each line. Empty lines, which

@@ -1,7 +1,10 @@
+import type { FileChange, FileEntry, TerminalSize } from '../host/contract.ts';
 import type { Sandbox as SandboxInfo, SandboxRequest } from '../sandboxes/contract.ts';
 import type { CallOptions } from './transport.ts';
 
 export type {
+  CodeError,
+  CodeResult,
   SandboxEgress,
   SandboxEndReason,
   SandboxEvent,
@@ -9,7 +12,7 @@ export type {
   SandboxTemplate,
   UsageSample,
 } from '../sandboxes/contract.ts';
-export type { SandboxInfo };
+export type { FileChange, FileEntry, SandboxInfo, TerminalSize };
 
 /** What a new sandbox is to be. */
 export interface CreateOptions extends SandboxRequest, CallOptions {
@@ -47,3 +50,29 @@ export interface CommandResult extends Exit {
 
 /** What a running command tells. `Text` is a string, or bytes where they were asked for. */
 export type CommandEvent<Text = string> = { type: 'stdout' | 'stderr'; data: Text } | ({ type: 'exit' } & Exit);
+
+export interface StartOptions extends Omit<ExecOptions, 'timeoutSeconds' | 'maxOutputBytes'> {
+  /** Longest it may run, then it is killed with all that it started; default: no limit. */
+  timeoutSeconds?: number | undefined;
+  /** Its streams are one terminal of this size. */
+  terminal?: TerminalSize | undefined;
+  /** Whether input can be written; default no. A terminal always has one. */
+  stdin?: boolean | undefined;
+}
+
+/** A command that runs in a sandbox. */
+export interface RunningCommand {
+  pid: number;
+  command: string[];
+  cwd: string | null;
+}
+
+export interface OutputOptions extends CallOptions {
+  /** Position behind which output is wanted; default 0, all that is kept. */
+  after?: number | undefined;
+}
+
+/** What a command that goes on by itself tells. Positions count the bytes of its output from its start. */
+export type OutputEvent<Text = string> =
+  | { type: 'stdout' | 'stderr' | 'terminal'; data: Text; position: number }
+  | ({ type: 'exit' } & Exit);

@@ -1,6 +1,8 @@
 import type { LogLine } from '../logs/contract.ts';
 import type { SandboxEvent, SandboxTemplate, UsageSample } from '../sandboxes/contract.ts';
 import { errorFromBody, ThawApiError } from './error.ts';
+import { type CodeExecution, type CodeOptions, runCode } from './sandbox-code.ts';
+import { SandboxCommands } from './sandbox-commands.ts';
 import { SandboxFiles } from './sandbox-files.ts';
 import type { CommandEvent, CommandResult, CreateOptions, ExecOptions, SandboxInfo } from './sandbox-types.ts';
 import { type ListOptions, Sandboxes } from './sandboxes.ts';
@@ -23,6 +25,7 @@ const DEFAULT_TIMEOUT_S = 60;
  */
 export class Sandbox implements AsyncDisposable {
   readonly id: string;
+  readonly commands: SandboxCommands;
   readonly files: SandboxFiles;
   readonly #transport: Transport;
   #info: SandboxInfo;
@@ -30,6 +33,7 @@ export class Sandbox implements AsyncDisposable {
   /** @internal made by `create`, `get` and `list` */
   constructor(transport: Transport, info: SandboxInfo) {
     this.id = info.id;
+    this.commands = new SandboxCommands(transport, info.id);
     this.files = new SandboxFiles(transport, info.id);
     this.#transport = transport;
     this.#info = info;
@@ -94,6 +98,15 @@ export class Sandbox implements AsyncDisposable {
       if (event.type === 'exit') yield event;
       else yield { type: event.type, data: Uint8Array.from(atob(event.data), (char) => char.charCodeAt(0)) };
     }
+  }
+
+  /**
+   * Runs code in the kernel of a sandbox made from `code-interpreter`; variables stay from call to call.
+   *
+   * @throws ThawApiError `unprocessable` where there is no code interpreter
+   */
+  runCode(code: string, options: CodeOptions = {}): Promise<CodeExecution> {
+    return runCode(this.#transport, this.id, code, options);
   }
 
   /** Its time is up so many seconds from now. */

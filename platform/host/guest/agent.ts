@@ -23,11 +23,11 @@ const logLine = z.object({
 
 /** The agent of one guest, spoken to over HTTP. What it answers comes from inside the guest and is checked. */
 export class GuestAgent {
-  readonly #caller: AgentCaller;
+  readonly caller: AgentCaller;
 
   /** @param address the VM's slot address */
   constructor(address: string) {
-    this.#caller = new AgentCaller(address);
+    this.caller = new AgentCaller(address);
   }
 
   /** Resolves when the agent answers. @throws the signal's reason */
@@ -35,7 +35,7 @@ export class GuestAgent {
     for (;;) {
       signal.throwIfAborted();
       const attempt = AbortSignal.any([signal, AbortSignal.timeout(500)]);
-      const up = await this.#caller.json({ method: 'GET', path: '/health', signal: attempt }).then(
+      const up = await this.caller.json({ method: 'GET', path: '/health', signal: attempt }).then(
         () => true,
         () => false,
       );
@@ -45,16 +45,16 @@ export class GuestAgent {
   }
 
   exec(req: ExecRequest, signal?: AbortSignal): AsyncIterable<ExecEvent> {
-    return exec(this.#caller, req, signal);
+    return exec(this.caller, req, signal);
   }
 
   async putTree(path: string, tar: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void> {
     const query = new URLSearchParams({ path, user: 'app' });
-    await this.#caller.done({ method: 'PUT', path: `/tree?${query}`, body: tar, signal });
+    await this.caller.done({ method: 'PUT', path: `/tree?${query}`, body: tar, signal });
   }
 
   async *getTree(path: string, signal?: AbortSignal): AsyncIterable<Uint8Array> {
-    const answer = await this.#caller.send({ method: 'GET', path: `/tree?${new URLSearchParams({ path })}`, signal });
+    const answer = await this.caller.send({ method: 'GET', path: `/tree?${new URLSearchParams({ path })}`, signal });
     try {
       yield* answer;
     } finally {
@@ -64,7 +64,7 @@ export class GuestAgent {
 
   async setEnvironment(environment: Record<string, string>, signal?: AbortSignal): Promise<void> {
     const body = JSON.stringify({ envVars: environment });
-    await this.#caller.done({ method: 'POST', path: '/init', body, signal });
+    await this.caller.done({ method: 'POST', path: '/init', body, signal });
   }
 
   async startProcess(req: ProcessRequest, signal?: AbortSignal): Promise<void> {
@@ -76,17 +76,17 @@ export class GuestAgent {
       user: req.user ?? 'app',
       tasksMax: req.tasksMax ?? 0,
     });
-    await this.#caller.done({ method: 'POST', path: '/process', body, signal });
+    await this.caller.done({ method: 'POST', path: '/process', body, signal });
   }
 
   async waitListening(port: number, timeoutMs: number, signal?: AbortSignal): Promise<Listening> {
     const path = `/wait?port=${port}&timeoutMs=${timeoutMs}`;
-    return listening.parse(await this.#caller.json({ method: 'GET', path, signal }));
+    return listening.parse(await this.caller.json({ method: 'GET', path, signal }));
   }
 
   async *logs(after: number, follow: boolean, signal?: AbortSignal): AsyncIterable<GuestLogLine> {
     const path = `/logs?after=${after}${follow ? '&follow=1' : ''}`;
-    const answer = await this.#caller.send({ method: 'GET', path, signal });
+    const answer = await this.caller.send({ method: 'GET', path, signal });
     try {
       let partial = '';
       for await (const chunk of answer.setEncoding('utf8')) {
@@ -101,16 +101,16 @@ export class GuestAgent {
   }
 
   async clearLogs(signal?: AbortSignal): Promise<void> {
-    await this.#caller.done({ method: 'POST', path: '/logs/clear', signal });
+    await this.caller.done({ method: 'POST', path: '/logs/clear', signal });
   }
 
   async pendingWork(signal?: AbortSignal): Promise<number> {
-    return z.object({ pending: z.number() }).parse(await this.#caller.json({ method: 'GET', path: '/pending', signal }))
+    return z.object({ pending: z.number() }).parse(await this.caller.json({ method: 'GET', path: '/pending', signal }))
       .pending;
   }
 
   /** Brings the guest into a state worth freezing: disks written, garbage collected. What was read from disk stays in memory. */
   async settle(signal?: AbortSignal): Promise<void> {
-    await this.#caller.done({ method: 'POST', path: '/settle?cache=keep', signal });
+    await this.caller.done({ method: 'POST', path: '/settle?cache=keep', signal });
   }
 }

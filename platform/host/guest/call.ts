@@ -2,7 +2,8 @@ import { Agent as HttpAgent, type IncomingMessage, request } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
-import { ThawError } from '../../errors.ts';
+import { type ErrorCode, ThawError } from '../../errors.ts';
+import { connectError } from './connect-error.ts';
 import { AGENT_PORTS } from './ports.ts';
 
 const MAX_ANSWER_BYTES = 64 * 1024;
@@ -25,7 +26,10 @@ export class AgentCaller {
     this.#address = address;
   }
 
-  /** @throws ThawError `unprocessable` or `too_large` with the agent's words, `unavailable`; the signal's reason */
+  /**
+   * @throws ThawError with the agent's words: what its code means where it is one of the Connect protocol, else
+   *   `unprocessable` or `too_large`; `unavailable`; the signal's reason
+   */
   async send(call: AgentCall): Promise<IncomingMessage> {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     const outgoing = request({
@@ -47,8 +51,7 @@ export class AgentCaller {
       throw cause instanceof ThawError ? cause : new ThawError('unavailable', 'The VM does not answer.', { cause });
     });
     if (answer.statusCode !== undefined && answer.statusCode < 300) return answer;
-    const code = answer.statusCode === 413 ? 'too_large' : 'unprocessable';
-    throw new ThawError(code, refusal(await text(answer)));
+    throw refusal(await text(answer), answer.statusCode === 413 ? 'too_large' : 'unprocessable');
   }
 
   /** Sends a call whose answer says nothing. */
@@ -56,28 +59,31 @@ export class AgentCaller {
     for await (const _ of await this.send(call));
   }
 
-  /** The JSON of an answer, unchecked. */
-  async json(call: AgentCall): Promise<unknown> {
-    return JSON.parse(await text(await this.send(call)));
+  /** The JSON of an answer, unchecked. @param maxBytes of it; what is longer is no answer of the agent */
+  async json(call: AgentCall, maxBytes?: number): Promise<unknown> {
+    return JSON.parse(await text(await this.send(call), maxBytes));
   }
 }
 
-/** The agent's own words: `{"error":{"message"}}`, or `{"message"}` of the Connect protocol. */
-function refusal(body: string): string {
+/** The agent's own words: `{"error":{"message"}}`, or `{"code","message"}` of the Connect protocol. */
+function refusal(body: string, code: ErrorCode): ThawError {
   const said = z.object({ message: z.string().max(2000) });
   try {
-    const answer = z.union([z.object({ error: said }), said]).parse(JSON.parse(body));
-    return 'error' in answer ? answer.error.message : answer.message;
+    const told: unknown = JSON.parse(body);
+    const answer = z.union([z.object({ error: said }), said]).parse(told);
+    return connectError(told) ?? new ThawError(code, 'error' in answer ? answer.error.message : answer.message);
   } catch {
-    return 'The VM refused the call.';
+    return new ThawError(code, 'The VM refused the call.');
   }
 }
 
-async function text(answer: IncomingMessage): Promise<string> {
-  let all = '';
+async function text(answer: IncomingMessage, maxBytes = MAX_ANSWER_BYTES): Promise<string> {
+  const pieces: string[] = [];
+  let length = 0;
   for await (const chunk of answer.setEncoding('utf8')) {
-    all += chunk;
-    if (all.length > MAX_ANSWER_BYTES) break;
+    pieces.push(chunk);
+    length += chunk.length;
+    if (length > maxBytes) break;
   }
-  return all;
+  return pieces.join('');
 }
