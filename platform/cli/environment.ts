@@ -10,6 +10,10 @@ export interface Environment {
   adminKeyFile: string;
   /** Show causes and stacks of failures. */
   debug: boolean;
+  /** Kind of the user's terminal, for programs that run elsewhere. */
+  term: string;
+  /** How many colours it has, where it says so. */
+  colorTerm: string | undefined;
   /** The user wants no colours. */
   noColor: boolean;
   /** There is a screen that a browser could open on. */
@@ -32,6 +36,8 @@ export function readEnvironment(env: Record<string, string | undefined> = proces
     apiKey: set('THAW_API_KEY'),
     adminKeyFile: join(set('THAW_DATA') ?? '/var/lib/thaw', 'admin.key'),
     debug: set('THAW_DEBUG') === '1',
+    term: set('TERM') ?? 'xterm',
+    colorTerm: set('COLORTERM'),
     noColor: set('NO_COLOR') !== undefined,
     display: set('DISPLAY') !== undefined || set('WAYLAND_DISPLAY') !== undefined,
     all,

@@ -10,8 +10,8 @@ import type { FileHost } from './files.ts';
 import type { CommandHost } from './processes.ts';
 
 export type { Egress, Refusal, RefusalReason } from './egress.ts';
-export type { FileChange, FileEntry, FileHost, FileUser } from './files.ts';
-export type { CommandEvent, CommandHost, CommandRequest, RunningCommand, TerminalSize } from './processes.ts';
+export type { FileChange, FileEntry, FileHost } from './files.ts';
+export type { CommandEvent, CommandHost, RunningCommand, TerminalSize } from './processes.ts';
 
 /** Images a VM can start from. */
 export type RuntimeName = 'base' | 'node' | 'python' | 'builder' | 'code-interpreter';

@@ -22,6 +22,6 @@ test("the package for Python against a real server, by this machine's own Python
     );
   });
   assert.equal(code, 0, said);
-  assert.match(said, /^Ran 3 tests/m);
+  assert.match(said, /^Ran 6 tests/m);
   for (const sandbox of await server.thaw.sandboxes.list()) await sandbox.kill();
 });

@@ -30,8 +30,12 @@ export interface SandboxStand {
   listen(sandbox: Sandbox): Promise<void>;
 }
 
-/** For the tests of a `describe`, which is where it is to be called. */
-export function sandboxStand(): SandboxStand {
+/**
+ * For the tests of a `describe`, which is where it is to be called.
+ *
+ * @param keep sandboxes stay from test to test; the describe ends them
+ */
+export function sandboxStand({ keep = false } = {}): SandboxStand {
   const stack = new AsyncDisposableStack();
   let started: ServerFixture | undefined;
   const server = () => {
@@ -41,10 +45,14 @@ export function sandboxStand(): SandboxStand {
   before(async () => {
     started = stack.use(await startServer({ THAW_SLOTS_AHEAD: 4, THAW_SANDBOX_MAX_TTL_S: 3600 }));
   });
-  afterEach(async () => {
+  const endAll = async () => {
     for (const one of await server().thaw.sandboxes.list()) await one.kill();
+  };
+  if (!keep) afterEach(endAll);
+  after(async () => {
+    if (keep) await endAll();
+    await stack.disposeAsync();
   });
-  after(() => stack.disposeAsync());
   return {
     get server() {
       return server();

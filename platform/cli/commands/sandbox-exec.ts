@@ -25,18 +25,31 @@ export function addSandboxExec(sandbox: Command, context: Context): void {
       .argument('<id>')
       .argument('<command...>', 'a program and its arguments, after --')
       .description('run a command in a sandbox; a paused one goes on for it')
-      .option('--env <name=value>', 'besides the sandbox’s own; may be repeated', collect, []),
-  ).action(async (id: string, command: string[], flags: ExecFlags) => {
+      .option('--env <name=value>', 'besides the sandbox’s own; may be repeated', collect, [])
+      .option('-b, --background', 'do not wait for it: its process id is the only line on standard output'),
+  ).action(async (id: string, command: string[], flags: ExecFlags & { background?: boolean }) => {
     const { thaw } = await context.connection();
-    await execute(await thaw.sandboxes.get(id), command, flags, context);
+    const found = await thaw.sandboxes.get(id);
+    if (flags.background !== true) return execute(found, command, flags, context);
+    const { cwd, user, env, timeout } = flags;
+    const options = { cwd, user, env: assignments('--env', env), timeoutSeconds: timeout };
+    const { pid } = await found.commands.start(command, options);
+    context.out.result({ pid }, () => String(pid));
   });
 }
 
 export function withExecFlags(command: Command): Command {
+  return withUserFlags(command).option(
+    '--timeout <time>',
+    'longest that it may take: 90s, 15m, 2h; default 60s, in the background no limit',
+    ttl,
+  );
+}
+
+export function withUserFlags(command: Command): Command {
   return command
     .option('--cwd <path>', 'directory that it runs in; default /app')
-    .addOption(new Option('--user <name>', 'user that it runs as; default app').choices(['app', 'root']))
-    .option('--timeout <time>', 'longest that it may take: 90s, 15m, 2h; default 60s', ttl);
+    .addOption(new Option('--user <name>', 'user that it runs as; default app').choices(['app', 'root']));
 }
 
 /** Runs a command, passes its output on and takes over its exit code. With `--json`: one document at its end. */
@@ -65,7 +78,7 @@ export async function execute(
 }
 
 /** What a shell would report. */
-function exitCode({ exitCode: code, signal, timedOut }: Exit): number {
+export function exitCode({ exitCode: code, signal, timedOut }: Pick<Exit, 'exitCode' | 'signal' | 'timedOut'>): number {
   if (timedOut) return TIMED_OUT;
   if (code !== null) return code;
   return 128 + (constants.signals[signal as NodeJS.Signals] ?? 0);

@@ -8,9 +8,11 @@ import { table } from '../table.ts';
 import { ago } from '../time.ts';
 import { addSandboxCp } from './sandbox-cp.ts';
 import { addSandboxExec } from './sandbox-exec.ts';
+import { addSandboxPs } from './sandbox-ps.ts';
+import { addSandboxShell } from './sandbox-shell.ts';
 import { addSandboxStates } from './sandbox-states.ts';
 
-/** `thaw sandbox`: create, list, exec, cp, port, and what `sandbox-states.ts` adds. */
+/** `thaw sandbox`: create, list, and what the files beside this one add. */
 export function addSandbox(program: Command, context: Context): void {
   const { out } = context;
   const sandbox = program.command('sandbox').description('machines of their own for code that is not trusted');
@@ -50,7 +52,9 @@ export function addSandbox(program: Command, context: Context): void {
       );
     });
 
+  addSandboxShell(sandbox, context);
   addSandboxExec(sandbox, context);
+  addSandboxPs(sandbox, context);
   addSandboxCp(sandbox, context);
   addSandboxStates(sandbox, context);
 }

@@ -9,9 +9,37 @@
 ``AsyncSandbox`` is the same for ``asyncio``. Address and key are those given, else ``THAW_URL`` and ``THAW_API_KEY``.
 """
 
-from ._aio import AsyncSandbox
+from ._aio import AsyncCommand, AsyncSandbox
+from ._commands import Command
 from ._errors import ThawError
 from ._sandbox import Sandbox
-from ._types import CommandEvent, CommandResult, SandboxInfo
+from ._types import (
+    CodeError,
+    CodeExecution,
+    CodeResult,
+    CommandEvent,
+    CommandResult,
+    FileChange,
+    FileEntry,
+    OutputEvent,
+    RunningCommand,
+    SandboxInfo,
+)
 
-__all__ = ["AsyncSandbox", "CommandEvent", "CommandResult", "Sandbox", "SandboxInfo", "ThawError"]
+__all__ = [
+    "AsyncCommand",
+    "AsyncSandbox",
+    "CodeError",
+    "CodeExecution",
+    "CodeResult",
+    "Command",
+    "CommandEvent",
+    "CommandResult",
+    "FileChange",
+    "FileEntry",
+    "OutputEvent",
+    "RunningCommand",
+    "Sandbox",
+    "SandboxInfo",
+    "ThawError",
+]

@@ -2,51 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, TypeAlias
 
+from ._code import run_code
+from ._commands import Commands
 from ._errors import ThawError
+from ._files import Files
 from ._transport import TIMEOUT, Transport, error_of
-from ._types import CommandEvent, CommandResult, SandboxInfo
+from ._types import CodeExecution, CodeResult, CommandEvent, CommandResult, SandboxInfo
 
 #: The class has a method of the name `list`, which would be meant inside of it.
 _Sandboxes: TypeAlias = "list[Sandbox]"
 #: Longest a command may take when nothing is said, in seconds.
 DEFAULT_TIMEOUT = 60.0
-
-
-class Files:
-    """Files of one sandbox. Paths are absolute."""
-
-    def __init__(self, transport: Transport, id: str) -> None:
-        self._transport = transport
-        self._path = ("v1", "sandboxes", id)
-
-    def read(self, path: str, *, user: str | None = None) -> str:
-        """A whole file as text, in UTF-8."""
-        return self.read_bytes(path, user=user).decode()
-
-    def read_bytes(self, path: str, *, user: str | None = None) -> bytes:
-        return b"".join(self.stream(path, user=user))
-
-    def stream(self, path: str, *, user: str | None = None) -> Iterator[bytes]:
-        """The bytes of a file as they come, however large it is."""
-        return self._transport.pieces((*self._path, "files"), {"path": path, "user": user})
-
-    def write(self, path: str, content: str | bytes, *, mode: int | None = None) -> None:
-        """Writes a file; directories on the way are made. It belongs to the user ``app``."""
-        data = content.encode() if isinstance(content, str) else content
-        query = {"path": path, "mode": None if mode is None else f"{mode:03o}"}
-        self._transport.upload((*self._path, "files"), query, data, "application/octet-stream")
-
-    def download(self, path: str) -> Iterator[bytes]:
-        """What is beneath a directory, as a tar."""
-        return self._transport.pieces((*self._path, "tree"), {"path": path})
-
-    def upload(self, path: str, tar: bytes) -> None:
-        """Unpacks a tar in a directory, which is made."""
-        self._transport.upload((*self._path, "tree"), {"path": path}, tar, "application/x-tar")
 
 
 class Sandbox:
@@ -60,6 +30,8 @@ class Sandbox:
         self.id = info.id
         #: What was last heard of it.
         self.info = info
+        #: Commands that go on by themselves.
+        self.commands = Commands(transport, info.id)
         self.files = Files(transport, info.id)
 
     @classmethod
@@ -158,6 +130,24 @@ class Sandbox:
                 return
             yield CommandEvent(told["type"], told["data"])
         raise ThawError("broken_answer", "The server did not say how the command ended.", 200)
+
+    def run_code(
+        self,
+        code: str,
+        *,
+        language: str | None = None,
+        env: dict[str, str] | None = None,
+        timeout_seconds: float | None = None,
+        on_output: Callable[[str, str], None] | None = None,
+        on_result: Callable[[CodeResult], None] | None = None,
+    ) -> CodeExecution:
+        """Runs code in the kernel of a sandbox made from ``code-interpreter``; variables stay from call to call.
+
+        ``on_output`` gets ``stdout`` or ``stderr`` and a piece of text, ``on_result`` what is displayed, as they come. Code
+        that raises is a result and no error of this call.
+        """
+        wanted = {"code": code, "language": language, "env": env, "timeoutSeconds": timeout_seconds}
+        return run_code(self._transport, self.id, wanted, on_output, on_result)
 
     def set_timeout(self, ttl_seconds: int) -> SandboxInfo:
         """Its time is up so many seconds from now."""

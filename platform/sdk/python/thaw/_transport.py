@@ -46,8 +46,10 @@ class Transport:
             text = answer.read()
         return json.loads(text) if text else None
 
-    def upload(self, path: tuple[str, ...], query: dict[str, Any], content: bytes, kind: str) -> None:
-        with self._send("PUT", path, query, content, kind, TIMEOUT) as answer:
+    def upload(
+        self, path: tuple[str, ...], query: dict[str, Any], content: bytes, kind: str, method: str = "PUT"
+    ) -> None:
+        with self._send(method, path, query, content, kind, TIMEOUT) as answer:
             answer.read()
 
     def pieces(self, path: tuple[str, ...], query: dict[str, Any]) -> Iterator[bytes]:
