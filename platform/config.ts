@@ -61,6 +61,8 @@ const schema = z.object({
   THAW_SANDBOX_MAX_MEMORY_MB: count(128, 16_384).default(4096),
   /** Most processors of one sandbox. */
   THAW_SANDBOX_MAX_CPUS: count(1, 64).default(4),
+  /** Largest disk of one sandbox. */
+  THAW_SANDBOX_MAX_DISK_MB: count(4096, 1_048_576).default(16_384),
   /** Longest a request waits for an instance. */
   THAW_WAKE_TIMEOUT_MS: count(100, 600_000).default(30_000),
   /** Longest an instance may take to send its first byte. */
@@ -132,6 +134,7 @@ export interface Config {
   sandboxMaxTtlSeconds: number;
   sandboxMaxMemoryMiB: number;
   sandboxMaxCpus: number;
+  sandboxMaxDiskMiB: number;
   wakeTimeoutMs: number;
   responseTimeoutMs: number;
   maxSourceBytes: number;
@@ -198,6 +201,7 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     sandboxMaxTtlSeconds: value.THAW_SANDBOX_MAX_TTL_S,
     sandboxMaxMemoryMiB: value.THAW_SANDBOX_MAX_MEMORY_MB,
     sandboxMaxCpus: value.THAW_SANDBOX_MAX_CPUS,
+    sandboxMaxDiskMiB: value.THAW_SANDBOX_MAX_DISK_MB,
     wakeTimeoutMs: value.THAW_WAKE_TIMEOUT_MS,
     responseTimeoutMs: value.THAW_RESPONSE_TIMEOUT_MS,
     maxSourceBytes: value.THAW_MAX_SOURCE_MB * 1024 * 1024,

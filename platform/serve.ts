@@ -104,6 +104,7 @@ export async function serve(config: Config, log: Log): Promise<Server> {
         maxTtlSeconds: config.sandboxMaxTtlSeconds,
         maxMemoryMiB: config.sandboxMaxMemoryMiB,
         maxCpus: config.sandboxMaxCpus,
+        maxDiskMiB: config.sandboxMaxDiskMiB,
         projectInstances: config.projectInstances,
       },
       awake: (project) => edge.instances().filter((one) => one.project === project && one.state !== 'asleep').length,

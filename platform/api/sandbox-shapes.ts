@@ -27,6 +27,7 @@ export const SandboxShape = z
     ports: z.enum(['private', 'public']),
     memoryMiB: z.number().int(),
     cpus: z.number(),
+    diskMiB: z.number().int(),
     ttlSeconds: Ttl,
     autoPause: z.boolean(),
     parent: z.string().nullable().openapi({ description: 'The sandbox that it was forked from.' }),
@@ -51,6 +52,7 @@ export const SandboxRequestShape = z.strictObject({
     .openapi({ description: 'Who reaches its ports at the edge; default private: who has a token.' }),
   memoryMiB: z.number().int().optional(),
   cpus: z.number().optional(),
+  diskMiB: z.number().int().optional().openapi({ description: 'Default, and least: what the template has.' }),
   project: ProjectName.optional(),
 });
 

@@ -8,6 +8,7 @@ export interface CreateFlags {
   ttl?: number;
   memory?: number;
   cpus?: number;
+  disk?: number;
   env: string[];
   meta: string[];
   allow: string[];
@@ -24,6 +25,7 @@ export function withCreateFlags(command: Command): Command {
     .option('--ttl <time>', 'how long it lives: 90s, 15m, 2h; default 5m', ttl)
     .option('--memory <MiB>', 'default 512', number)
     .option('--cpus <count>', 'parts of one are possible; default 1', number)
+    .option('--disk <MiB>', 'default and least: what the template has, 4096', number)
     .option('--env <name=value>', 'for every command; may be repeated', collect, [])
     .option('--meta <name=value>', 'to find it by; may be repeated', collect, [])
     .option('--allow <rule>', 'what it may reach: a host name, or open; may be repeated', collect, [])
@@ -38,6 +40,7 @@ export function request(flags: CreateFlags) {
     ttlSeconds: flags.ttl,
     memoryMiB: flags.memory,
     cpus: flags.cpus,
+    diskMiB: flags.disk,
     environment: assignments('--env', flags.env),
     metadata: assignments('--meta', flags.meta),
     egress: { allow: flags.allow },
@@ -55,6 +58,6 @@ export function ttl(text: string): number {
 }
 
 export function number(text: string): number {
-  if (!/^\d{1,6}(\.\d{1,3})?$/.test(text)) throw new InvalidArgumentError('It must be a number.');
+  if (!/^\d{1,7}(\.\d{1,3})?$/.test(text)) throw new InvalidArgumentError('It must be a number.');
   return Number(text);
 }

@@ -31,6 +31,8 @@ export interface Template {
   /** Runtime image that its disk chain begins with. */
   runtime: RuntimeName;
   labels: Record<string, string>;
+  /** Size of its disk as the guest sees it. */
+  diskBytes: number;
   /** Bytes that its files take on disk. */
   sizeBytes: number;
   /** ISO 8601. */
@@ -219,6 +221,14 @@ export interface Host extends AsyncDisposable, CommandHost, FileHost {
 
   /** What a VM that is awake has used. @throws ThawError `conflict` for one that sleeps, `not_found` */
   usage(vm: string): Promise<VmUsage>;
+
+  /**
+   * Makes a VM's disk larger, and its root file system with it, while it runs. What is made of it has this disk as well.
+   *
+   * @param bytes whole size; no less than it has
+   * @throws ThawError `unprocessable` when it cannot grow so far, `conflict` for one that sleeps, `not_found`
+   */
+  growDisk(vm: string, bytes: number, signal?: AbortSignal): Promise<void>;
 
   /** Stops a VM's processors, or lets them go on. */
   pause(vm: string): Promise<void>;

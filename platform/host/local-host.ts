@@ -144,8 +144,8 @@ export class LocalHost extends GuestCalls implements Host {
   async freeze(id: string, request: FreezeRequest, signal?: AbortSignal): Promise<Template> {
     const { catalogue, store, templates } = this.#parts;
     const vm = this.#vms.awake(id);
-    const { dependsOn, diskBytes } = catalogue.usable(vm.record.template).manifest;
-    const about = { labels: request.labels, dependsOn, diskBytes };
+    const { dependsOn } = catalogue.usable(vm.record.template).manifest;
+    const about = { labels: request.labels, dependsOn };
     return describeTemplate(await freezeInto(request.shared ? store : templates, vm, about, signal));
   }
 
@@ -188,13 +188,17 @@ export class LocalHost extends GuestCalls implements Host {
     const { catalogue, templates } = this.#parts;
     return this.#vms.turn(id, async () => {
       const vm = this.#vms.awake(id);
-      const { dependsOn, diskBytes } = catalogue.usable(vm.record.template).manifest;
-      return describeTemplate(await snapshotInto(templates, vm, { labels, dependsOn, diskBytes }, signal));
+      const { dependsOn } = catalogue.usable(vm.record.template).manifest;
+      return describeTemplate(await snapshotInto(templates, vm, { labels, dependsOn }, signal));
     });
   }
 
   async usage(id: string): Promise<VmUsage> {
     return usageOf(this.#vms.awake(id));
+  }
+
+  growDisk(id: string, bytes: number, signal?: AbortSignal): Promise<void> {
+    return this.#vms.turn(id, () => this.#vms.awake(id).growDisk(bytes, signal));
   }
 
   async pause(id: string): Promise<void> {

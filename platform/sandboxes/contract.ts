@@ -45,6 +45,8 @@ export interface Sandbox {
   memoryMiB: number;
   /** Share of processors; parts of one are possible. */
   cpus: number;
+  /** Size of its disk: its root file system never takes more. */
+  diskMiB: number;
   /** How long it lives from its creation, from `setTimeout` or from when it was resumed. */
   ttlSeconds: number;
   /** It is paused at the end of its time, not killed. */
@@ -70,6 +72,8 @@ export interface SandboxRequest {
   ports?: SandboxPorts | undefined;
   memoryMiB?: number | undefined;
   cpus?: number | undefined;
+  /** Default: that of the template; no less. */
+  diskMiB?: number | undefined;
 }
 
 /** Which sandboxes are wanted; what is absent does not matter. */

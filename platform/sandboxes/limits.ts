@@ -38,6 +38,14 @@ export function requireCpus(cpus: number, { maxCpus }: SandboxBounds): number {
   });
 }
 
+/** @param least what the template has: a disk does not shrink @throws ThawError `invalid_input` that says the bounds */
+export function requireDisk(diskMiB: number, least: number, { maxDiskMiB }: SandboxBounds): number {
+  if (Number.isInteger(diskMiB) && diskMiB >= least && diskMiB <= Math.max(least, maxDiskMiB)) return diskMiB;
+  throw new ThawError('invalid_input', `A sandbox of this template cannot have a disk of ${diskMiB} MiB.`, {
+    hint: `diskMiB is a whole number from ${least} to ${Math.max(least, maxDiskMiB)}.`,
+  });
+}
+
 /** Checks what a caller may put into a sandbox's record. @throws ThawError `invalid_input`, without any value */
 export function requireRecordable({ metadata = {}, environment = {} }: SandboxRequest): void {
   bounded('metadata', metadata, MOST_METADATA);

@@ -4,7 +4,7 @@ import type { Sandbox, SandboxRequest } from './contract.ts';
 import { hostEgress } from './egress.ts';
 import type { Fleet } from './fleet.ts';
 import { setKernelEnvironment } from './interpreter.ts';
-import { DEFAULT_TTL_SECONDS, requireRecordable, requireTtl } from './limits.ts';
+import { DEFAULT_TTL_SECONDS, requireDisk, requireRecordable, requireTtl } from './limits.ts';
 import type { LiveSandbox } from './live.ts';
 import type { SandboxRecord } from './records.ts';
 import type { Source, Templates } from './templates.ts';
@@ -14,6 +14,7 @@ export const ROLE = 'sandbox';
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz234567';
 const ID_LENGTH = 15;
 const MOST_FORKS = 20;
+const MIB = 1024 * 1024;
 
 /** Makes a sandbox: one thaw. Its record is written meanwhile. */
 export async function create(
@@ -29,12 +30,13 @@ export async function create(
   const reach = hostEgress(egress);
   const source = await templates.source(project, request, signal);
   const { name, hostTemplate, memoryMiB, cpus } = source;
+  const diskMiB = requireDisk(request.diskMiB ?? source.diskMiB, source.diskMiB, bounds);
   using _room = await fleet.reserve(project, { count: 1, memoryMiB, cpus });
   const record: SandboxRecord = {
     id: newId(random),
     project,
     template: name,
-    ...{ hostTemplate, memoryMiB, cpus, ttlSeconds, egress },
+    ...{ hostTemplate, memoryMiB, cpus, diskMiB, ttlSeconds, egress },
     state: 'running',
     endReason: null,
     metadata: request.metadata ?? {},
@@ -48,7 +50,7 @@ export async function create(
   const thaw = { template: hostTemplate, labels, egress: reach, memory: 'own', cpus } as const;
   const [written, thawed] = await Promise.allSettled([
     control.sandboxes.add(record),
-    thawWithKernels(host, thaw, { kernels: source.kernels, environment: record.environment }, signal),
+    thawReady(host, thaw, source, record, signal),
   ]);
   if (written.status === 'fulfilled' && thawed.status === 'fulfilled') {
     return fleet.keep(record, thawed.value.id).shown();
@@ -58,18 +60,24 @@ export async function create(
   throw explained(thawed.status === 'rejected' ? thawed.reason : (written as PromiseRejectedResult).reason, name);
 }
 
-/** Thaws, and tells the kernels of a code interpreter their environment: no command of ours starts them, so none carries it. */
-async function thawWithKernels(
-  host: Pick<Host, 'thaw' | 'end'>,
+/**
+ * Thaws, and makes what was thawed what is wanted: its disk grows, and kernels of a code interpreter are told their environment,
+ * for no command of ours starts them, and so none carries it.
+ */
+async function thawReady(
+  host: Pick<Host, 'thaw' | 'growDisk' | 'end'>,
   request: ThawRequest,
-  { kernels, environment }: Pick<Source, 'kernels'> & Pick<SandboxRecord, 'environment'>,
+  source: Source,
+  { diskMiB, environment }: Pick<SandboxRecord, 'diskMiB' | 'environment'>,
   signal: AbortSignal,
 ): Promise<Vm> {
   const vm = await host.thaw(request, signal);
-  const asTheyAre = kernels === 'none' || (kernels === 'new' && Object.keys(environment).length === 0);
-  if (asTheyAre) return vm;
   try {
-    await setKernelEnvironment(vm.address, environment, signal);
+    if (diskMiB > source.diskMiB) await host.growDisk(vm.id, diskMiB * MIB, signal);
+    const hasEnvironment = Object.keys(environment).length > 0;
+    if (source.kernels === 'used' || (source.kernels === 'new' && hasEnvironment)) {
+      await setKernelEnvironment(vm.address, environment, signal);
+    }
     return vm;
   } catch (error) {
     await host.end(vm.id);

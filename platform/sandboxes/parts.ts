@@ -16,6 +16,7 @@ export interface SandboxBounds {
   maxTtlSeconds: number;
   maxMemoryMiB: number;
   maxCpus: number;
+  maxDiskMiB: number;
   /** Most of one project that run at once; a project's own limit may be lower. */
   projectInstances: number;
 }

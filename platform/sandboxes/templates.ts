@@ -9,6 +9,7 @@ import type { TemplateRecord } from './records.ts';
 /** Runtime images that sandboxes can be made from, the smallest first. */
 const BUILT_IN = ['base', 'node', 'python', 'code-interpreter'] as const satisfies RuntimeName[];
 const WITH_KERNELS = 'code-interpreter' satisfies RuntimeName;
+const MIB = 1024 * 1024;
 /** Label of the host's templates that are snapshots of sandboxes. */
 const ROLE = 'sandbox-template';
 const NAME = /^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/;
@@ -20,6 +21,8 @@ export interface Source {
   hostTemplate: string;
   memoryMiB: number;
   cpus: number;
+  /** Of the disk that it is thawed with. */
+  diskMiB: number;
   /** Kernels of a code interpreter are in it: as they were made, or as a sandbox before left them. */
   kernels: 'none' | 'new' | 'used';
 }
@@ -57,9 +60,9 @@ export class Templates {
     if (runtime !== undefined) {
       const memoryMiB = requireMemory(request.memoryMiB ?? DEFAULT_MEMORY_MIB, bounds);
       const cpus = requireCpus(request.cpus ?? DEFAULT_CPUS, bounds);
-      const { id } = await host.runtimeTemplate(runtime, { memoryMiB, vcpus: Math.ceil(cpus) }, signal);
+      const { id, diskBytes } = await host.runtimeTemplate(runtime, { memoryMiB, vcpus: Math.ceil(cpus) }, signal);
       const kernels = runtime === WITH_KERNELS ? 'new' : 'none';
-      return { name: runtime, hostTemplate: id, memoryMiB, cpus, kernels };
+      return { name: runtime, hostTemplate: id, memoryMiB, cpus, diskMiB: diskBytes / MIB, kernels };
     }
     const { name, version } = parse(named);
     const own = (await this.#parts.control.sandboxTemplates.list(project)).find(
@@ -79,8 +82,10 @@ export class Templates {
     }
     const { hostTemplate, memoryMiB } = own;
     const made = (await host.templates()).find(({ id }) => id === hostTemplate);
-    const kernels = made?.runtime === WITH_KERNELS ? 'used' : 'none';
-    return { name: `${name}:${own.version}`, hostTemplate, memoryMiB, cpus, kernels };
+    // Where the host does not have it the thaw says so.
+    const { runtime: beneath, diskBytes = 0 } = made ?? {};
+    const kernels = beneath === WITH_KERNELS ? 'used' : 'none';
+    return { name: `${name}:${own.version}`, hostTemplate, memoryMiB, cpus, diskMiB: diskBytes / MIB, kernels };
   }
 
   /** Makes the next version of a template out of a running sandbox. @throws ThawError `invalid_input` for a name */

@@ -63,7 +63,7 @@ export class ProcessHost implements AsyncDisposable {
 
   async runtimeTemplate(runtime: Template['runtime'], shape: Template['shape']): Promise<Template> {
     const now = new Date().toISOString();
-    return { id: `t_${runtime}`, shape, runtime, labels: {}, sizeBytes: 0, createdAt: now, usedAt: now };
+    return { id: `t_${runtime}`, shape, runtime, labels: {}, diskBytes: 0, sizeBytes: 0, createdAt: now, usedAt: now };
   }
 
   async thaw(request: ThawRequest): Promise<Vm> {

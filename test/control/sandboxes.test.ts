@@ -18,6 +18,7 @@ onBothDatabases('sandboxes', (at) => {
     ports: 'private',
     memoryMiB: 512,
     cpus: 0.5,
+    diskMiB: 4096,
     ttlSeconds: 300,
     autoPause: false,
     parent: null,

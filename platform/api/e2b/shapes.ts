@@ -8,8 +8,6 @@ import type { Sandbox } from '../../sandboxes/contract.ts';
 
 /** What clients ask the version of, to know what the agent can do. */
 const ENVD_VERSION = '0.6.13';
-/** Every disk has this size. */
-const DISK_MB = 4096;
 /** Names of E2B's templates that have one of ours as their like. */
 const ALIASES: Record<string, string> = { 'code-interpreter-v1': 'code-interpreter' };
 
@@ -46,7 +44,7 @@ export const List = z.object({
 
 /** A sandbox in the words of E2B's API. @param domain what ports are below, with the edge's port */
 export function shown(sandbox: Sandbox, domain: string) {
-  const { id, template, state, metadata, memoryMiB, cpus, createdAt, endsAt, ports, egress } = sandbox;
+  const { id, template, state, metadata, memoryMiB, cpus, diskMiB, createdAt, endsAt, ports, egress } = sandbox;
   return {
     sandboxID: id,
     templateID: template,
@@ -57,7 +55,7 @@ export function shown(sandbox: Sandbox, domain: string) {
     endAt: endsAt ?? createdAt,
     cpuCount: Math.ceil(cpus),
     memoryMB: memoryMiB,
-    diskSizeMB: DISK_MB,
+    diskSizeMB: diskMiB,
     envdVersion: ENVD_VERSION,
     metadata,
     domain,

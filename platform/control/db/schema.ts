@@ -222,6 +222,8 @@ export const sandboxes = pgTable(
     ports: text('ports').$type<SandboxPorts>().notNull(),
     memoryMiB: integer('memory_mib').notNull(),
     cpus: doublePrecision('cpus').notNull(),
+    /** The default is that of sandboxes made before disks could be larger. */
+    diskMiB: integer('disk_mib').notNull().default(4096),
     ttlSeconds: integer('ttl_seconds').notNull(),
     autoPause: boolean('auto_pause').notNull(),
     /** Refers to nothing: it may be forgotten before. */

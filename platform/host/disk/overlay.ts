@@ -1,7 +1,11 @@
 import { constants } from 'node:fs';
-import { chmod, copyFile, mkdir, rename } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../run.ts';
+
+/** Where a qcow2 file tells the size of its disk; QEMU's docs/interop/qcow2.txt. */
+const SIZE_AT = 24;
+const SIZE_BYTES = 8;
 
 /**
  * Empty qcow2 overlays. Making one costs a process, so one of each size is kept
@@ -32,6 +36,13 @@ export class Overlays {
     }
     await chmod(path, 0o666); // each VMM has its own user; the directory is closed to all others
   }
+}
+
+/** The size of a disk as the guest sees it, from the head of its overlay. */
+export async function overlayBytes(path: string): Promise<number> {
+  await using file = await open(path);
+  const { buffer } = await file.read(Buffer.alloc(SIZE_BYTES), 0, SIZE_BYTES, SIZE_AT);
+  return Number(buffer.readBigUInt64BE());
 }
 
 async function makeEmpty(directory: string, path: string, bytes: number): Promise<void> {

@@ -109,6 +109,11 @@ export class GuestAgent {
       .pending;
   }
 
+  /** Lets the root file system take a disk that has grown to so many bytes. @throws ThawError `unprocessable` */
+  async growDisk(bytes: number, signal?: AbortSignal): Promise<void> {
+    await this.caller.done({ method: 'POST', path: '/disk/grow', body: JSON.stringify({ bytes }), signal });
+  }
+
   /** Brings the guest into a state worth freezing: disks written, garbage collected. What was read from disk stays in memory. */
   async settle(signal?: AbortSignal): Promise<void> {
     await this.caller.done({ method: 'POST', path: '/settle?cache=keep', signal });

@@ -112,7 +112,6 @@ async function bootRuntime(
   const stored = await freezeInto(parts.store, vm, {
     labels: { [KEY_LABEL]: key },
     dependsOn: dependenciesNow(parts.vmm.identity, parts.imageSet, runtime),
-    diskBytes: image.sizeBytes,
   });
   parts.log.info({ runtime, shape, ms: Math.round(performance.now() - began) }, 'runtime image booted and frozen');
   return stored;

@@ -155,6 +155,6 @@ async function measured(manifest: Manifest, directory: string): Promise<StoredTe
 
 /** How a template looks to those outside the host. */
 export function describeTemplate({ manifest, bytes, usedAt }: StoredTemplate): Template {
-  const { id, shape, runtime, labels, createdAt } = manifest;
-  return { id, shape, runtime, labels, createdAt, sizeBytes: bytes, usedAt: new Date(usedAt).toISOString() };
+  const { id, shape, runtime, labels, diskBytes, createdAt } = manifest;
+  return { id, shape, runtime, labels, diskBytes, createdAt, sizeBytes: bytes, usedAt: new Date(usedAt).toISOString() };
 }

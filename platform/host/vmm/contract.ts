@@ -73,6 +73,8 @@ export interface Machine extends AsyncDisposable {
   /** Lets the processors run. */
   resume(): Promise<void>;
   pause(): Promise<void>;
+  /** Makes the writable disk larger, and tells the guest. */
+  growDisk(bytes: number): Promise<void>;
   /** Stops the processors and writes the device state to `file`; memory must be a shared file. The machine stays paused. */
   save(file: string, signal?: AbortSignal): Promise<void>;
   /** The last 64 KiB that the guest's kernel wrote to its console. */

@@ -2,6 +2,7 @@ import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ThawError } from '../../errors.ts';
+import { overlayBytes } from '../disk/overlay.ts';
 import { randomId } from '../ids.ts';
 import { type Dependencies, TEMPLATE_FILES } from '../templates/manifest.ts';
 import type { StoredTemplate, TemplateStore } from '../templates/store.ts';
@@ -21,7 +22,7 @@ const QUIET_MS = 250;
 export async function freezeInto(
   store: TemplateStore,
   vm: RunningVm,
-  about: { labels: Record<string, string>; dependsOn: Dependencies; diskBytes: number },
+  about: { labels: Record<string, string>; dependsOn: Dependencies },
   signal?: AbortSignal,
 ): Promise<StoredTemplate> {
   const { record } = vm;
@@ -45,5 +46,13 @@ export async function freezeInto(
   await rename(vm.file('disk.qcow2'), join(directory, TEMPLATE_FILES.disk));
   await vm.end('frozen');
   const parents = record.template === '' ? record.parents : [record.template, ...record.parents];
-  return await store.finish(directory, { id, runtime: record.runtime, shape: record.shape, parents, ...about });
+  const diskBytes = await overlayBytes(join(directory, TEMPLATE_FILES.disk));
+  return await store.finish(directory, {
+    id,
+    runtime: record.runtime,
+    shape: record.shape,
+    parents,
+    diskBytes,
+    ...about,
+  });
 }

@@ -71,6 +71,12 @@ export class RunningVm implements AsyncDisposable {
     await this.remember({ egress });
   }
 
+  /** Makes the disk larger for good, then the guest's root file system. */
+  async growDisk(bytes: number, signal?: AbortSignal): Promise<void> {
+    await this.machine.growDisk(bytes);
+    await this.agent.growDisk(bytes, signal);
+  }
+
   async resume(): Promise<void> {
     await this.machine.resume();
     await this.remember({ paused: false });

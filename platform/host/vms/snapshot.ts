@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { copySparse } from '../disk/copy.ts';
+import { overlayBytes } from '../disk/overlay.ts';
 import { randomId } from '../ids.ts';
 import { type Dependencies, TEMPLATE_FILES } from '../templates/manifest.ts';
 import type { StoredTemplate, TemplateStore } from '../templates/store.ts';
@@ -11,7 +12,7 @@ import type { RunningVm } from './running.ts';
 export async function snapshotInto(
   store: TemplateStore,
   vm: RunningVm,
-  about: { labels: Record<string, string>; dependsOn: Dependencies; diskBytes: number },
+  about: { labels: Record<string, string>; dependsOn: Dependencies },
   signal?: AbortSignal,
 ): Promise<StoredTemplate> {
   const { record, machine } = vm;
@@ -28,5 +29,13 @@ export async function snapshotInto(
     if (!record.paused) await machine.resume();
   }
   const parents = [record.template, ...record.parents];
-  return await store.finish(directory, { id, runtime: record.runtime, shape: record.shape, parents, ...about });
+  const diskBytes = await overlayBytes(join(directory, TEMPLATE_FILES.disk));
+  return await store.finish(directory, {
+    id,
+    runtime: record.runtime,
+    shape: record.shape,
+    parents,
+    diskBytes,
+    ...about,
+  });
 }

@@ -63,7 +63,7 @@ export function qemuArguments(facts: QemuFacts, spec: MachineSpec, start: 'boot'
     ...['-chardev', `socket,id=monitor,fd=${FD.monitor},server=on,wait=off`, '-mon', 'chardev=monitor,mode=control'],
     // A ring, not a file: a guest that floods its console fills nothing.
     ...['-chardev', 'ringbuf,id=console,size=65536', '-serial', 'chardev:console'],
-    ...['-blockdev', JSON.stringify(diskChain(spec.disks)), '-device', 'virtio-blk-device,drive=root'],
+    ...['-blockdev', JSON.stringify(diskChain(spec.disks)), '-device', `virtio-blk-device,drive=${ROOT_NODE}`],
     // No announcement after a load: the neighbours are fixed, and the guest would spend milliseconds on it.
     ...[
       '-netdev',
@@ -76,6 +76,9 @@ export function qemuArguments(facts: QemuFacts, spec: MachineSpec, start: 'boot'
   ];
 }
 
+/** Name of the writable disk in the monitor. */
+export const ROOT_NODE = 'root';
+
 /** Address of the saved state for `migrate-incoming`. */
 export const INCOMING_STATE = `fd:${FD.state}`;
 
@@ -86,7 +89,7 @@ export const INCOMING_STATE = `fd:${FD.state}`;
 function diskChain(disks: string[]): Record<string, unknown> {
   const node = (index: number): Record<string, unknown> => ({
     driver: index === disks.length - 1 ? 'raw' : 'qcow2',
-    ...(index === 0 ? { 'node-name': 'root', discard: 'unmap' } : { 'read-only': true }),
+    ...(index === 0 ? { 'node-name': ROOT_NODE, discard: 'unmap' } : { 'read-only': true }),
     // Root disks are thrown away or synced as a whole when they are frozen: flushing in between buys nothing.
     cache: { 'no-flush': index === 0 },
     file: { driver: 'file', filename: JAIL_PATHS.disk(index) },

@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { ThawError } from '../../../errors.ts';
 import type { Machine, MachineEnd, MachineRecord } from '../contract.ts';
 import { killRecorded } from '../process.ts';
-import { JAIL_PATHS } from './arguments.ts';
+import { JAIL_PATHS, ROOT_NODE } from './arguments.ts';
 import type { Monitor } from './monitor.ts';
 
 const STATE_SOCKET = 'state.sock';
@@ -31,6 +31,10 @@ export class QemuMachine implements Machine {
 
   async pause(): Promise<void> {
     await this.#monitor.execute('stop');
+  }
+
+  async growDisk(bytes: number): Promise<void> {
+    await this.#monitor.execute('block_resize', { 'node-name': ROOT_NODE, size: bytes });
   }
 
   /**

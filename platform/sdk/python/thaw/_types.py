@@ -160,6 +160,7 @@ class SandboxInfo:
     allow: tuple[str, ...] = ()
     memory_mib: int = 0
     cpus: float = 0
+    disk_mib: int = 0
     ttl_seconds: int = 0
     #: ISO 8601; None while it is paused and once it is over.
     ends_at: str | None = None
@@ -177,6 +178,7 @@ class SandboxInfo:
             allow=tuple(told["egress"]["allow"]),
             memory_mib=told["memoryMiB"],
             cpus=told["cpus"],
+            disk_mib=told["diskMiB"],
             ttl_seconds=told["ttlSeconds"],
             ends_at=told["endsAt"],
         )

@@ -1,0 +1,1 @@
+ALTER TABLE "sandboxes" ADD COLUMN "disk_mib" integer DEFAULT 4096 NOT NULL;
