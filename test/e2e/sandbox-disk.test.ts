@@ -53,7 +53,7 @@ describe('the disk of a sandbox', () => {
     assert.notEqual(exitCode, 0);
     assert.match(stderr, /No space left on device/);
     await sandbox.exec('fallocate -l $(stat -f -c "%a*%S" / | xargs -I{} sh -c \'echo $(({}))\') full; yes >rest');
-    const full = await sandbox.exec('echo more >note');
+    const full = await sandbox.exec('head -c 100000 /dev/zero >note');
     assert.match(full.stderr, /No space left on device/);
     const refused = await stand.refusal(sandbox.files.write('/app/file', 'x'.repeat(100_000)));
     assert.match(refused.message, /full|space/i);
