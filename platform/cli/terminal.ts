@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import type { ReadStream } from 'node:tty';
 import { type TerminalSize, ThawApiError } from '../sdk/index.ts';
 
@@ -25,6 +26,14 @@ export function terminalSize(): TerminalSize {
 }
 
 /**
+ * Node's raw mode goes on turning each line feed into two characters, which breaks programs that paint the screen. What is
+ * restored later is restored with this.
+ */
+function leaveOutputAlone(): void {
+  spawnSync('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] });
+}
+
+/**
  * Takes the terminal over: every key arrives as it is, Ctrl-C too. Disposing gives it back; so does the end of this process,
  * whatever brings it about.
  */
@@ -39,6 +48,7 @@ export function takeTerminal({ onKeys, onResize, onHangUp }: TerminalEvents): Di
   stdin.on('data', onKeys);
   stdin.on('end', hungUp);
   stdin.setRawMode(true);
+  leaveOutputAlone();
   stdin.resume();
   return {
     [Symbol.dispose]() {

@@ -182,4 +182,51 @@ describe('what the API refuses', () => {
     assert.equal(logged.request, 'my-own-id');
     assert.match(logged.err.message, /\/secret\/path/);
   });
+
+  test('work in sandboxes that is no such work', async () => {
+    const at = (path: string) => `/v1/sandboxes/saaaaaaaaaaaaaaa/${path}`;
+    const wrong = async (method: string, path: string, json?: unknown) =>
+      assertRefused(await api.call(method, at(path), json === undefined ? {} : { json }), 400, 'invalid_input');
+    for (const command of [undefined, '', [], 1, [1], { a: 1 }]) await wrong('POST', 'commands', { command });
+    const more = [
+      { cwd: 1 },
+      { user: 'nobody' },
+      { env: { A: 1 } },
+      { timeoutSeconds: 0 },
+      { stdin: 'yes' },
+      { other: 1 },
+    ];
+    for (const option of more) await wrong('POST', 'commands', { command: 'true', ...option });
+    for (const terminal of [{}, { cols: 0, rows: 1 }, { cols: 1, rows: 70_000 }, { cols: 1.5, rows: 1 }, 'yes']) {
+      await wrong('POST', 'commands', { command: 'true', terminal });
+    }
+    for (const pid of ['x', '0', '-1', '1.5', '99999999']) await wrong('GET', `commands/${pid}/output`);
+    await wrong('GET', 'commands/1/output?after=-1');
+    await wrong('GET', 'commands/1/output?encoding=latin1');
+    await wrong('POST', 'commands/1/stdin?end=maybe');
+    for (const signal of ['SIGNOTHING', '9', 9, '', 'sigterm']) await wrong('POST', 'commands/1/signal', { signal });
+    await wrong('POST', 'commands/1/resize', { cols: 80 });
+    for (const path of ['stat', 'list', 'watch']) await wrong('GET', `files/${path}`);
+    for (const depth of ['0', '65', 'x', '1.5']) await wrong('GET', `files/list?path=/&depth=${depth}`);
+    await wrong('GET', 'files/watch?path=/&recursive=1');
+    await wrong('DELETE', 'files');
+    await wrong('DELETE', `files?path=/${'x'.repeat(5000)}`);
+    await wrong('POST', 'files/directories', { path: '/x', user: 'nobody' });
+    await wrong('POST', 'files/move', { from: '/x' });
+    await wrong('POST', 'code', { code: 1 });
+    await wrong('POST', 'code', { code: '1', timeoutSeconds: -1 });
+    const large = await api.call('POST', at('code'), { json: { code: 'x'.repeat(5 * 1024 * 1024) } });
+    assertRefused(large, 413, 'too_large');
+  });
+
+  test('input of commands is not noted by itself, what else is done is', async () => {
+    const before = (await api.control.audit.list(null, 1000)).length;
+    const post = (path: string) => api.call('POST', `/v1/sandboxes/saaaaaaaaaaaaaaa/commands/${path}`, { json: {} });
+    for (const path of ['1/stdin?end=maybe', '1/resize', '1/signal']) await post(path);
+    const noted = (await api.control.audit.list(null, 1000)).slice(0, -before || undefined);
+    assert.deepEqual(
+      noted.map(({ path }) => path.split('/').at(-1)),
+      ['signal'],
+    );
+  });
 });

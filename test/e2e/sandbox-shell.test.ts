@@ -65,11 +65,7 @@ describe('a terminal in a sandbox, from the command line', () => {
   test('the shell of the image, as whoever it is; it ends with Ctrl-D', async () => {
     const end = await inTerminal(
       ['shell', sandbox.id, '--cwd', '/tmp'],
-      [
-        { type: 'pwd; id -un; shopt login_shell\n' },
-        { await: '/tmp\r\napp\r\nlogin_shell \ton\r\n' },
-        { type: '\u0004' },
-      ],
+      [{ type: 'pwd; id -un; shopt login_shell\n' }, { await: '/tmp\r\napp\r\nlogin_shell' }, { type: '\u0004' }],
     );
     assert.deepEqual([end.failed, end.code, end.restored], [null, 0, true], end.shown);
   });
@@ -87,7 +83,7 @@ describe('a terminal in a sandbox, from the command line', () => {
     ] as const) {
       const end = await inTerminal(
         ['shell', sandbox.id, '--', 'sh', '-c', 'echo begun; exec sleep 1000'],
-        [{ await: 'begun' }, { signal: number }],
+        [{ await: 'begun\r\n' }, { signal: number }],
       );
       assert.deepEqual([end.failed, end.code, end.restored], [null, code, true], end.shown);
       for (let tries = 0; (await running()) > 0; tries += 1) assert.ok(tries < 100, 'it goes on');
@@ -96,18 +92,12 @@ describe('a terminal in a sandbox, from the command line', () => {
 
   test('the end of the sandbox, and a server that is gone, give the terminal back', async () => {
     const other = await stand.create();
-    const ending = inTerminal(
-      ['shell', other.id, '--', 'sh', '-c', 'echo begun; exec sleep 1000'],
-      [{ await: 'begun' }],
-    );
+    const ending = inTerminal(['shell', other.id, '--', 'sh', '-c', 'echo begun; exec sleep 1000'], []);
     while (other.info.state === 'running' && (await other.commands.list()).length === 0);
     await other.kill();
     const end = await ending;
     assert.deepEqual([end.code, end.restored, /it was killed/.test(end.shown)], [1, true, true], end.shown);
-    const broken = inTerminal(
-      ['shell', sandbox.id, '--', 'sh', '-c', 'echo begun; exec sleep 1000'],
-      [{ await: 'begun' }],
-    );
+    const broken = inTerminal(['shell', sandbox.id, '--', 'sh', '-c', 'echo begun; exec sleep 1000'], []);
     while ((await running()) === 0);
     await stand.server.stop('SIGKILL');
     const gone = await broken;

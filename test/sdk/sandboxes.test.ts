@@ -123,4 +123,72 @@ describe('sandboxes in the SDK', () => {
     const sandbox = await new Thaw({ url: server.url }).sandboxes.get(INFO.id);
     await assert.rejects(Array.fromAsync(sandbox.stream('true')), { code: 'broken_answer' });
   });
+
+  test('output goes on where a connection broke off, and says what was missed', async () => {
+    const line = (value: unknown) => `${JSON.stringify(value)}\n`;
+    await using server = await listen((req, res, count) => {
+      if (count === 1) return json(res, INFO);
+      const after = Number(new URL(req.url ?? '', 'http://x').searchParams.get('after'));
+      res.write(line({ type: 'start', pid: 7, position: count === 4 ? 5 : after }));
+      if (count === 2) {
+        res.write(line({ type: 'stdout', data: 'one', position: 3 }));
+        setTimeout(() => req.socket.destroy(), 20);
+      } else if (count === 3) {
+        res.end(line({ type: 'failed', error: { code: 'cancelled', message: 'It stops.' } }));
+      } else {
+        res.write(line({ type: 'stderr', data: 'two', position: 8 }));
+        res.end(line({ type: 'exit', exitCode: 4, signal: null, timedOut: false, truncated: false }));
+      }
+    });
+    const sandbox = await new Thaw({ url: server.url }).sandboxes.get(INFO.id);
+    const told = await Array.fromAsync(sandbox.commands.connect(7).output());
+    assert.deepEqual(told, [
+      { type: 'stdout', data: 'one', position: 3 },
+      { type: 'stderr', data: 'two', position: 8 },
+      { type: 'exit', exitCode: 4, signal: null, timedOut: false, truncated: true },
+    ]);
+    const asked = server.asked.slice(1).map((path) => /after=(\d+)/.exec(path)?.[1]);
+    assert.deepEqual(asked, ['0', '3', '3']);
+  });
+
+  test('output that is refused is not asked for again', async () => {
+    await using server = await listen((_, res, count) => {
+      if (count === 1) return json(res, INFO);
+      res.statusCode = 404;
+      json(res, { error: { code: 'not_found', message: 'No such process.' } });
+    });
+    const sandbox = await new Thaw({ url: server.url }).sandboxes.get(INFO.id);
+    const command = sandbox.commands.connect(7);
+    await assert.rejects(command.wait(), { code: 'not_found' });
+    assert.equal(await command.kill(), false);
+    assert.equal(server.asked.length, 3);
+  });
+
+  test('input stays in order; what is written while a piece is under way goes together', async () => {
+    const bodies: string[] = [];
+    const server = createServer((req, res) => {
+      if (req.method === 'GET') return json(res, INFO);
+      let body = '';
+      req.setEncoding('utf8').on('data', (text) => {
+        body += text;
+      });
+      req.on('end', () => {
+        bodies.push(`${new URL(req.url ?? '', 'http://x').search}${body}`);
+        setTimeout(() => res.writeHead(204).end(), 10);
+      });
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const command = (await new Thaw({ url }).sandboxes.get(INFO.id)).commands.connect(7);
+    const first = command.write('a');
+    await new Promise((resolve) => setImmediate(resolve));
+    const rest = ['b', 'c', 'd'].map((text) => command.write(text));
+    await Promise.all([first, ...rest]);
+    await command.write('e');
+    void command.write('f');
+    await command.closeStdin();
+    assert.deepEqual(bodies, ['a', 'bcd', 'e', 'f', '?end=true']);
+    server.close();
+  });
 });
