@@ -34,16 +34,17 @@ export function addSandboxShell(sandbox: CommandLine, context: Context): void {
     });
     let ended = false;
     try {
-      process.exitCode = await join(command, context.signal);
-      ended = true;
+      const code = await join(command, context.signal);
+      ended = code !== undefined;
+      process.exitCode = code ?? HUNG_UP;
     } finally {
       if (!ended) await hangUp(id, command.pid, context);
     }
   });
 }
 
-/** Joins the user's terminal with that of a command until it ends. @returns its exit code */
-async function join(command: Command, signal: AbortSignal): Promise<number> {
+/** Joins the user's terminal with that of a command until it ends. @returns its exit code; undefined when the user's terminal went */
+async function join(command: Command, signal: AbortSignal): Promise<number | undefined> {
   const over = new AbortController();
   const hungUp = new AbortController();
   using _terminal = takeTerminal({
@@ -62,7 +63,7 @@ async function join(command: Command, signal: AbortSignal): Promise<number> {
       process.stdout.write(event.data);
     }
   } catch (error) {
-    if (hungUp.signal.aborted) return HUNG_UP;
+    if (hungUp.signal.aborted) return undefined;
     throw error;
   }
   throw new ThawApiError('broken_answer', 'The server did not say how the shell ended.', { status: 200 });
