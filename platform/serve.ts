@@ -33,6 +33,9 @@ import { ROLE as SANDBOX } from './sandboxes/making.ts';
 import { openSandboxes } from './sandboxes/open.ts';
 import { VERSION } from './version.ts';
 
+/** Longest a client may take to send the head of a request to the API. */
+const HEAD_TIMEOUT_MS = 60_000;
+
 export interface Server extends AsyncDisposable {
   /** Addresses that it listens on, `host:port`. */
   api: string;
@@ -265,7 +268,11 @@ async function listenOn(
   { host, port }: Config['api'],
 ): Promise<AsyncDisposable & { address: string }> {
   const server = await new Promise<ServerType>((resolve, reject) => {
-    const starting = listen({ fetch, hostname: host, port, overrideGlobalObjects: false }, () => resolve(starting));
+    // A large upload, and input of a command that is sent as it comes, take longer than Node's five minutes.
+    const serverOptions = { requestTimeout: 0, headersTimeout: HEAD_TIMEOUT_MS };
+    const starting = listen({ fetch, hostname: host, port, overrideGlobalObjects: false, serverOptions }, () =>
+      resolve(starting),
+    );
     starting.once('error', (cause) =>
       reject(
         new ThawError('misconfigured', `The API cannot listen on ${host}:${port}.`, {
