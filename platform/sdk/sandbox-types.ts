@@ -32,6 +32,12 @@ export interface ExecOptions extends CallOptions {
   maxOutputBytes?: number | undefined;
 }
 
+/** Told what a command writes, as it comes. */
+export interface Listeners {
+  onStdout?: ((text: string) => void) | undefined;
+  onStderr?: ((text: string) => void) | undefined;
+}
+
 /** How a command ended. */
 export interface Exit {
   /** Null when a signal ended it. */

@@ -4,7 +4,14 @@ import { errorFromBody, ThawApiError } from './error.ts';
 import { type CodeExecution, type CodeOptions, runCode } from './sandbox-code.ts';
 import { SandboxCommands } from './sandbox-commands.ts';
 import { SandboxFiles } from './sandbox-files.ts';
-import type { CommandEvent, CommandResult, CreateOptions, ExecOptions, SandboxInfo } from './sandbox-types.ts';
+import type {
+  CommandEvent,
+  CommandResult,
+  CreateOptions,
+  ExecOptions,
+  Listeners,
+  SandboxInfo,
+} from './sandbox-types.ts';
 import { type ListOptions, Sandboxes } from './sandboxes.ts';
 import { fromSurroundings, type ServerOptions } from './surroundings.ts';
 import { type CallOptions, Transport } from './transport.ts';
@@ -68,8 +75,11 @@ export class Sandbox implements AsyncDisposable {
   }
 
   /** Runs a command to its end. A line is for `/bin/sh`; a list is a program and its arguments. */
-  async exec(command: string | readonly string[], options: ExecOptions = {}): Promise<CommandResult> {
-    const { signal, ...rest } = options;
+  async exec(command: string | readonly string[], options: ExecOptions & Listeners = {}): Promise<CommandResult> {
+    const { signal, onStdout, onStderr, ...rest } = options;
+    if (onStdout !== undefined || onStderr !== undefined) {
+      return gathered(this.stream(command, { signal, ...rest }), { onStdout, onStderr });
+    }
     const seconds = rest.timeoutSeconds ?? DEFAULT_TIMEOUT_S;
     return await this.#transport.json({
       signal,
@@ -227,6 +237,20 @@ export class Sandbox implements AsyncDisposable {
   #path(...more: string[]): string[] {
     return ['v1', 'sandboxes', this.id, ...more];
   }
+}
+
+/** All that a command tells, each piece told on as it comes. */
+async function gathered(events: AsyncIterable<CommandEvent>, on: Listeners): Promise<CommandResult> {
+  const written = { stdout: '', stderr: '' };
+  for await (const event of events) {
+    if (event.type === 'exit') {
+      const { type: _, ...exit } = event;
+      return { ...written, ...exit };
+    }
+    written[event.type] += event.data;
+    (event.type === 'stdout' ? on.onStdout : on.onStderr)?.(event.data);
+  }
+  throw new ThawApiError('broken_answer', 'The server did not say how the command ended.', { status: 200 });
 }
 
 function connect(options: ServerOptions): Sandboxes<Sandbox> {

@@ -124,6 +124,23 @@ describe('sandboxes in the SDK', () => {
     await assert.rejects(Array.fromAsync(sandbox.stream('true')), { code: 'broken_answer' });
   });
 
+  test('what a command writes is told as it comes to who listens, and gathered', async () => {
+    await using server = await listen((req, res) => {
+      if (req.method === 'GET') return json(res, INFO);
+      res.write('{"type":"stdout","data":"a"}\n{"type":"stderr","data":"b"}\n{"type":"stdout","data":"c"}\n');
+      res.end('{"type":"exit","exitCode":3,"signal":null,"timedOut":false,"truncated":false}\n');
+    });
+    const sandbox = await new Thaw({ url: server.url }).sandboxes.get(INFO.id);
+    const told: string[] = [];
+    const done = await sandbox.exec('x', {
+      onStdout: (text) => told.push(text),
+      onStderr: (text) => told.push(`!${text}`),
+    });
+    assert.deepEqual(told, ['a', '!b', 'c']);
+    const exit = { exitCode: 3, signal: null, timedOut: false, truncated: false };
+    assert.deepEqual(done, { stdout: 'ac', stderr: 'b', ...exit });
+  });
+
   test('output goes on where a connection broke off, and says what was missed', async () => {
     const line = (value: unknown) => `${JSON.stringify(value)}\n`;
     await using server = await listen((req, res, count) => {
