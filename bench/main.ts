@@ -7,16 +7,22 @@ import { apps } from './apps.ts';
 import { cold } from './cold.ts';
 import { crowd } from './crowd.ts';
 import { type Figure, isMet } from './figures.ts';
+import { forks } from './forks.ts';
 import type { Part } from './part.ts';
+import { pauses } from './pauses.ts';
 import { proxied } from './proxied.ts';
 import { push } from './push.ts';
 import { rounds } from './rounds.ts';
 import { sandboxes } from './sandboxes.ts';
 import { sleeping } from './sleeping.ts';
 import { table } from './table.ts';
+import { transfers } from './transfers.ts';
 import { warm } from './warm.ts';
 
-const PARTS: Record<string, Part> = { cold, warm, crowd, push, apps, proxied, sleeping, sandboxes, rounds };
+const PARTS: Record<string, Part> = {
+  ...{ cold, warm, crowd, push, apps, proxied, sleeping },
+  ...{ sandboxes, forks, pauses, transfers, rounds },
+};
 const USAGE = `npm run bench -- [${Object.keys(PARTS).join('|')}]... [--rounds n] [--out file]`;
 
 /**

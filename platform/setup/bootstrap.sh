@@ -21,7 +21,7 @@ test_packages='postgresql python3-pip python3-venv'
 ! grep -qs '^ID=debian$' /etc/os-release || test_packages="$test_packages chromium"
 
 # What the edge is compared with, and what sends the requests. Unpacked and not installed: their services would start.
-bench_packages='caddy nginx wrk'
+bench_packages='caddy nginx wrk xfsprogs'
 
 # --- telling
 
