@@ -44,6 +44,8 @@ export function sandboxStand({ keep = false } = {}): SandboxStand {
   };
   before(async () => {
     started = stack.use(await startServer({ THAW_SLOTS_AHEAD: 4, THAW_SANDBOX_MAX_TTL_S: 3600 }));
+    // Where templates are missing it makes them first, and tests count VMs.
+    await started.asleep();
   });
   const endAll = async () => {
     for (const one of await server().thaw.sandboxes.list()) await one.kill();

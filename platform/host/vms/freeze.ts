@@ -1,7 +1,8 @@
-import { rename, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ThawError } from '../../errors.ts';
+import { moveSparse } from '../disk/move.ts';
 import { overlayBytes } from '../disk/overlay.ts';
 import { randomId } from '../ids.ts';
 import { type Dependencies, TEMPLATE_FILES } from '../templates/manifest.ts';
@@ -42,8 +43,8 @@ export async function freezeInto(
   await vm.remember({ ready: false });
   await vm.machine.save(join(directory, TEMPLATE_FILES.state), signal);
   // The files leave the VM's directory before the VM's end removes it; the VMM has them open, not their names.
-  await rename(vm.file('memory'), join(directory, TEMPLATE_FILES.memory));
-  await rename(vm.file('disk.qcow2'), join(directory, TEMPLATE_FILES.disk));
+  await moveSparse(vm.file('memory'), join(directory, TEMPLATE_FILES.memory));
+  await moveSparse(vm.file('disk.qcow2'), join(directory, TEMPLATE_FILES.disk));
   await vm.end('frozen');
   const parents = record.template === '' ? record.parents : [record.template, ...record.parents];
   const diskBytes = await overlayBytes(join(directory, TEMPLATE_FILES.disk));

@@ -10,6 +10,8 @@ import { JAIL_PATHS, ROOT_NODE } from './arguments.ts';
 import type { Monitor } from './monitor.ts';
 
 const STATE_SOCKET = 'state.sock';
+/** How soon a machine goes on that the VMM stopped because this host had no room for what the guest wrote. */
+const ROOM_AGAIN_MS = 2_000;
 
 /** One QEMU process and its monitor. */
 export class QemuMachine implements Machine {
@@ -17,19 +19,26 @@ export class QemuMachine implements Machine {
   readonly ended: Promise<MachineEnd>;
   readonly #monitor: Monitor;
   readonly #directory: string;
+  /** The processors are to stand still. */
+  #held = false;
 
   constructor(directory: string, record: MachineRecord, monitor: Monitor, ended: Promise<MachineEnd>) {
     this.#directory = directory;
     this.record = record;
     this.#monitor = monitor;
     this.ended = ended;
+    monitor.onEvent((name, { action }) => {
+      if (name === 'BLOCK_IO_ERROR' && action === 'stop') this.#goOnLater();
+    });
   }
 
   async resume(): Promise<void> {
+    this.#held = false;
     await this.#monitor.execute('cont');
   }
 
   async pause(): Promise<void> {
+    this.#held = true;
     await this.#monitor.execute('stop');
   }
 
@@ -80,6 +89,16 @@ export class QemuMachine implements Machine {
     await killRecorded(this.record);
     await this.#monitor[Symbol.asyncDispose]();
     await this.ended;
+  }
+
+  /**
+   * A write for which there is no room on this host stops the machine before the guest hears of it. It is done again as the
+   * machine goes on, and stops it again as long as there is none: nothing is lost meanwhile.
+   */
+  #goOnLater(): void {
+    setTimeout(() => {
+      if (!this.#held) this.#monitor.execute('cont').catch(() => {}); // it has ended
+    }, ROOM_AGAIN_MS).unref();
   }
 
   /** Runs one migration to its end; commands are sent ahead so that one round trip is enough. */
