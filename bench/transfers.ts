@@ -18,6 +18,7 @@ const SIZE = 1024 * MIB;
 const PIECE = MIB;
 const PORT = 9000;
 const SAMPLE_MS = 100;
+const CONNECT_LIMIT_MS = 2_000;
 
 /** Takes a file on one connection and gives it back on the next, with nothing in between. */
 const PLAIN = `
@@ -26,9 +27,10 @@ server = socket.create_server(("0.0.0.0", ${PORT}))
 while True:
     one, _ = server.accept()
     with one, one.makefile("rwb") as stream:
-        if stream.read(1) == b"w":
+        way = stream.read(1)
+        if way == b"w":
             with open("/app/plain", "wb") as file: shutil.copyfileobj(stream, file, 1 << 20)
-        else:
+        elif way == b"r":
             with open("/app/plain", "rb") as file: one.sendfile(file)
 `;
 
@@ -120,8 +122,14 @@ async function plain(address: string, way: 'w' | 'r', path?: string): Promise<vo
 
 async function opened(address: string): Promise<Socket> {
   const socket = connect(PORT, address);
-  await once(socket, 'connect');
-  return socket;
+  try {
+    // A slot without a guest says nothing.
+    await once(socket, 'connect', { signal: AbortSignal.timeout(CONNECT_LIMIT_MS) });
+    return socket;
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
 }
 
 /** The slot in which the plain program listens. */
