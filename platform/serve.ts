@@ -235,6 +235,7 @@ export async function serve(config: Config, log: Log): Promise<Server> {
     ready: () => ready,
     deploy: (request, report, signal) => builders.deploy(request, report, signal),
     redeploy: (request, report, signal) => builders.redeploy(request, report, signal),
+    takeOver: ({ id, app }, branch) => handovers.begin({ id, app, branch }),
     crons,
     buildCache: builders.cache,
     diskUse: (project) => builders.diskUse(project),

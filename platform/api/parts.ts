@@ -33,6 +33,12 @@ export interface Deployed {
   url: string;
 }
 
+/** From one deployment to another of which only one may run at a time. Disposing it before it is done takes it back. */
+export interface Handover extends AsyncDisposable {
+  /** The new deployment is in front. */
+  done(): Promise<void>;
+}
+
 /** The schedules of apps. */
 export interface Crons {
   /** Those of what is in front of an app now, and when each comes next. */
@@ -108,6 +114,12 @@ export interface ApiParts {
     report: (line: string) => void,
     signal: AbortSignal,
   ): Promise<Deployed>;
+  /**
+   * Lets a deployment with volumes take over before it is put in front of a branch. Absent: nothing has volumes here.
+   *
+   * @throws ThawError why it does not start; what is in front goes on
+   */
+  takeOver?(deployment: Deployment, branch: string): Promise<Handover | undefined>;
   crons: Crons;
   buildCache: BuildCache;
   /** Bytes that a project takes on disk. */

@@ -128,6 +128,8 @@ export interface Control extends AsyncDisposable {
      * @throws ThawError `not_found` when there is nothing to go back to, `conflict` when it is in front already
      */
     rollback(input: { app: string; branch: string; release?: number | undefined }): Promise<Release>;
+    /** The deployment that `rollback` would put in front now. @throws ThawError as `rollback` */
+    earlier(input: { app: string; branch: string; release?: number | undefined }): Promise<string>;
     /**
      * Puts a deployment, or what is in front of another branch, in front of the app itself.
      *

@@ -172,6 +172,36 @@ describe('an app with a volume', () => {
   });
 });
 
+describe('a function with a volume', () => {
+  test('finds it as it is loaded, ends when it is idle if it is to, and finds it again', async () => {
+    await using server = await startServer();
+    await server.thaw.volumes.create('notes', 32);
+    await using tree = await WorkTree.create({
+      'index.js': `
+        import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+        const found = existsSync('/notes/log') ? readFileSync('/notes/log', 'utf8') : '';
+        export default (request) => {
+          if (request.method === 'POST') writeFileSync('/notes/log', found + 'x');
+          return new Response(found);
+        };`,
+      'thaw.toml': 'sleep = "stop"\n[[mounts]]\nvolume = "notes"\npath = "/notes"\n',
+    });
+    const pushed = await tree.push(server.remote('notes'));
+    assert.equal(pushed.code, 0, pushed.text);
+    const edge = new EdgeClient(server.config, 'notes');
+    for (const found of ['', 'x', 'xx']) {
+      const answer = await edge.ask('/', { method: 'POST' });
+      assert.deepEqual([answer.status, answer.text], [200, found]);
+      await server.asleep();
+    }
+    const preview = await tree.push(server.remote('notes'), 'main:topic');
+    assert.notEqual(preview.code, 0);
+    assert.match(preview.text, /A preview has no volumes/);
+    await server.thaw.apps.remove('notes');
+    await server.thaw.volumes.remove('notes');
+  });
+});
+
 describe('a sandbox with a volume', () => {
   test('leaves what it wrote to the next, and a fork gets a copy of its own', async () => {
     await using server = await startServer();
