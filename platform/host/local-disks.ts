@@ -39,13 +39,11 @@ export class LocalDisks implements DiskHost {
     if (sizeBytes < store.get(source).sizeBytes) {
       throw new ThawError('invalid_input', 'A copy is at least as large as what it is a copy of.');
     }
-    const copy = () =>
-      store.make({ id, labels }, async (path) => {
-        signal?.throwIfAborted();
-        await copySparse(store.image(source), path);
-        await truncate(path, sizeBytes);
-      });
-    return store.describe(await this.#withHolder(source, copy, (vm) => whileStill(vm, copy, signal)));
+    await using making = await store.begin({ id, labels });
+    const copy = () => copySparse(store.image(source), making.path);
+    await this.#withHolder(source, copy, (vm) => whileStill(vm, copy, signal));
+    await truncate(making.path, sizeBytes);
+    return store.describe(await making.finish());
   }
 
   async importDisk(

@@ -18,6 +18,14 @@ export interface NewDisk {
   holder?: string;
 }
 
+/** A disk that is not there yet. Disposing it removes what was not finished. */
+export interface Making extends AsyncDisposable {
+  /** Where its image is to be put. */
+  path: string;
+  /** Syncs it and makes it a disk. */
+  finish(): Promise<DiskRecord>;
+}
+
 /**
  * Disks in one directory, each in its own. Who holds a disk, and how often it was given out, is written down before it
  * is true; a record that says more than is true costs a new start, one that says less could cost a disk.
@@ -70,34 +78,39 @@ export class DiskStore {
     return join(this.#directory, id, DISK_FILES.image);
   }
 
-  /**
-   * Makes a disk: `fill` puts its image at the path that it is given. It is there when it is whole and synced, or not at all.
-   */
+  /** Makes a disk: `fill` puts its image at the path that it is given. It is there when it is whole and synced, or not at all. */
   async make(disk: NewDisk, fill: (path: string) => Promise<void>): Promise<DiskRecord> {
-    const making = join(this.#directory, UNFINISHED + disk.id);
-    const image = join(making, DISK_FILES.image);
-    try {
-      await mkdir(making, { mode: 0o700 });
-      await fill(image);
-      await chmod(image, 0o666); // each VMM has its own user; the directory is closed to all others
-      await sync(image);
-      const record: DiskRecord = {
-        format: 1,
-        id: disk.id,
-        sizeBytes: (await stat(image)).size,
-        labels: disk.labels,
-        createdAt: new Date().toISOString(),
-        holder: disk.holder ?? null,
-        generation: 0,
-      };
-      await writeDiskRecord(making, record);
-      await rename(making, join(this.#directory, disk.id));
-      await syncDirectory(this.#directory);
-      this.#known.set(disk.id, record);
-      return record;
-    } finally {
-      await rm(making, { recursive: true, force: true });
-    }
+    await using making = await this.begin(disk);
+    await fill(making.path);
+    return await making.finish();
+  }
+
+  /** Begins to make a disk, for who has to put the image in its place at a certain moment. */
+  async begin(disk: NewDisk): Promise<Making> {
+    const directory = join(this.#directory, UNFINISHED + disk.id);
+    await rm(directory, { recursive: true, force: true });
+    await mkdir(directory, { mode: 0o700 });
+    const path = join(directory, DISK_FILES.image);
+    return {
+      path,
+      finish: () => this.#finish(directory, disk),
+      [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }),
+    };
+  }
+
+  async #finish(directory: string, { id, labels, ...given }: NewDisk): Promise<DiskRecord> {
+    const image = join(directory, DISK_FILES.image);
+    await chmod(image, 0o666); // each VMM has its own user; the directory is closed to all others
+    await sync(image);
+    const { size: sizeBytes } = await stat(image);
+    const holder = given.holder ?? null;
+    const createdAt = new Date().toISOString();
+    const record: DiskRecord = { format: 1, id, sizeBytes, labels, createdAt, holder, generation: 0 };
+    await writeDiskRecord(directory, record);
+    await rename(directory, join(this.#directory, id));
+    await syncDirectory(this.#directory);
+    this.#known.set(id, record);
+    return record;
   }
 
   /**

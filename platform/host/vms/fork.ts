@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { copySparse } from '../disk/copy.ts';
-import { newDiskId } from '../disk/store.ts';
+import { type Making, newDiskId } from '../disk/store.ts';
 import { randomId } from '../ids.ts';
 import type { TemplateCatalogue } from '../templates/chain.ts';
 import { requireOwnMemory } from './own-memory.ts';
@@ -36,17 +36,22 @@ export async function forkVm(
     const memory = join(directory, 'memory');
     const disk = join(directory, 'disk.qcow2');
     await discard(); // of an attempt that failed
+    await using making = new AsyncDisposableStack();
+    const makings: Making[] = [];
+    for (const copy of copies ?? []) {
+      makings.push(making.use(await parts.disks.begin({ id: copy.disk, labels, holder: id })));
+    }
     try {
       await machine.save(state, signal);
       await copySparse(original.file('memory'), memory);
       await copySparse(original.file('disk.qcow2'), disk);
-      for (const [index, copy] of (copies ?? []).entries()) {
-        const from = parts.disks.image(record.disks?.[index]?.disk ?? '');
-        await parts.disks.make({ id: copy.disk, labels, holder: id }, (path) => copySparse(from, path));
+      for (const [index, { path }] of makings.entries()) {
+        await copySparse(parts.disks.image(record.disks?.[index]?.disk ?? ''), path);
       }
     } finally {
       if (!record.paused) await machine.resume();
     }
+    for (const one of makings) await one.finish();
     return { memory: { path: memory, shared: true, readOnly: false }, disks: [disk, ...below] };
   };
   await using undo = new AsyncDisposableStack();
