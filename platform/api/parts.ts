@@ -13,6 +13,7 @@ import type { Finding, Host } from '../host/contract.ts';
 import type { Log } from '../log.ts';
 import type { LogLine, LogQuery } from '../logs/contract.ts';
 import type { Sandboxes } from './sandbox-parts.ts';
+import type { Volumes } from './volume-parts.ts';
 
 /** An uploaded tree to build and release. */
 export interface DeployRequest {
@@ -30,6 +31,12 @@ export interface Deployed {
   deployment: Deployment;
   release: Release;
   url: string;
+}
+
+/** From one deployment to another of which only one may run at a time. Disposing it before it is done takes it back. */
+export interface Handover extends AsyncDisposable {
+  /** The new deployment is in front. */
+  done(): Promise<void>;
 }
 
 /** The schedules of apps. */
@@ -107,11 +114,18 @@ export interface ApiParts {
     report: (line: string) => void,
     signal: AbortSignal,
   ): Promise<Deployed>;
+  /**
+   * Lets a deployment with volumes take over before it is put in front of a branch. Absent: nothing has volumes here.
+   *
+   * @throws ThawError why it does not start; what is in front goes on
+   */
+  takeOver?(deployment: Deployment, branch: string): Promise<Handover | undefined>;
   crons: Crons;
   buildCache: BuildCache;
   /** Bytes that a project takes on disk. */
   diskUse(project: string): Promise<number>;
   sandboxes: Sandboxes;
+  volumes: Volumes;
   /** JSON schema of `thaw.toml`. */
   settingsSchema(): unknown;
   /** The log of an app, oldest line first; ends when `signal` fires. */

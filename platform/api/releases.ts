@@ -1,5 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { PRODUCTION_BRANCH } from '../control/contract.ts';
+import { PRODUCTION_BRANCH, type Release } from '../control/contract.ts';
 import { ThawError } from '../errors.ts';
 import { requireScope } from './authentication.ts';
 import { answers, errors, takes, WITH_KEY } from './describe.ts';
@@ -64,7 +64,19 @@ const promote = createRoute({
   responses: { 201: answers('the release', ReleaseShape), ...errors('not_found', 'conflict', 'too_large') },
 });
 
-export function releaseRoutes({ control }: ApiParts): Api {
+export function releaseRoutes({ control, takeOver }: ApiParts): Api {
+  /** Releases a deployment, which runs by then if it is one with volumes. */
+  const release = async (app: string, id: string, branch: string, put: () => Promise<Release>) => {
+    const deployment = await control.deployments.get(id);
+    const withVolumes = deployment.app === app && deployment.status === 'ready' && deployment.run?.mounts !== undefined;
+    if (withVolumes && branch !== PRODUCTION_BRANCH) {
+      throw new ThawError('conflict', 'A deployment with volumes is only put in front of the app itself.');
+    }
+    await using handover = withVolumes ? await takeOver?.(deployment, branch) : undefined;
+    const made = await put();
+    await handover?.done();
+    return made;
+  };
   return newApi()
     .openapi(list, async (c) => {
       requireScope(c.var.principal, 'read');
@@ -79,16 +91,22 @@ export function releaseRoutes({ control }: ApiParts): Api {
       if (deployment.app !== app.name) throw new ThawError('not_found', `There is no deployment ${id}.`);
       // One that was built for another branch was never in front of this one.
       const reason = deployment.branch === branch ? 'rollback' : 'promote';
-      return c.json(await control.releases.create({ app: app.name, branch, deployment: id, reason }), 201);
+      const put = () => control.releases.create({ app: app.name, branch, deployment: id, reason });
+      return c.json(await release(app.name, id, branch, put), 201);
     })
     .openapi(rollback, async (c) => {
       requireScope(c.var.principal, 'deploy');
       const app = await control.apps.get(c.req.valid('param').app, c.var.principal.project);
-      return c.json(await control.releases.rollback({ app: app.name, ...c.req.valid('json') }), 201);
+      const wanted = { app: app.name, ...c.req.valid('json') };
+      const id = await control.releases.earlier(wanted);
+      return c.json(await release(app.name, id, wanted.branch, () => control.releases.rollback(wanted)), 201);
     })
     .openapi(promote, async (c) => {
       requireScope(c.var.principal, 'deploy');
       const app = await control.apps.get(c.req.valid('param').app, c.var.principal.project);
-      return c.json(await control.releases.promote({ app: app.name, ...c.req.valid('json') }), 201);
+      const what = c.req.valid('json');
+      const put = () => control.releases.promote({ app: app.name, ...what });
+      if (!('deployment' in what)) return c.json(await put(), 201); // a preview has no volumes
+      return c.json(await release(app.name, what.deployment, PRODUCTION_BRANCH, put), 201);
     });
 }

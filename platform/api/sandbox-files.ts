@@ -1,11 +1,10 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import type { Context } from 'hono';
 import { ThawError } from '../errors.ts';
 import { requireScope } from './authentication.ts';
+import { received, sends, streamed } from './bytes.ts';
 import { errors, WITH_KEY } from './describe.ts';
-import { type Api, type ApiEnv, newApi } from './environment.ts';
+import { type Api, newApi } from './environment.ts';
 import type { ApiParts } from './parts.ts';
-import { received } from './received.ts';
 import { SandboxId } from './sandbox-shapes.ts';
 import { whileWanted } from './wanted.ts';
 
@@ -13,14 +12,7 @@ const TAR = 'application/x-tar';
 const BYTES = 'application/octet-stream';
 const params = z.object({ id: SandboxId });
 const path = z.string().min(1).max(4096).openapi({ example: '/app/main.py', description: 'Absolute.' });
-const binary = (type: string) => ({ [type]: { schema: { type: 'string' as const, format: 'binary' } } });
 const FAILURES = errors('not_found', 'gone', 'unprocessable', 'quota_exceeded', 'no_room');
-/** As the answers of streams, open: only whole JSON answers can be checked. */
-const sends = (description: string, type: string): { description: string; content?: Record<string, object> } => ({
-  description,
-  content: binary(type),
-});
-
 const read = createRoute({
   method: 'get',
   path: '/v1/sandboxes/{id}/files',
@@ -109,31 +101,4 @@ export function sandboxFileRoutes({ sandboxes, closing }: ApiParts): Api {
       );
       return c.body(null, 204);
     });
-}
-
-/** Answers with bytes as they come; the first ones are waited for, so that a failure has a status of its own. */
-async function streamed(
-  c: Context<ApiEnv>,
-  type: string,
-  produce: (gone: AbortSignal) => AsyncIterable<Uint8Array>,
-): Promise<Response> {
-  const gone = new AbortController();
-  const chunks = produce(gone.signal)[Symbol.asyncIterator]();
-  let next: IteratorResult<Uint8Array> | undefined = await chunks.next();
-  const body = new ReadableStream<Uint8Array>(
-    {
-      async pull(stream) {
-        const { done, value } = next ?? (await chunks.next());
-        next = undefined;
-        if (done === true) stream.close();
-        else stream.enqueue(value);
-      },
-      async cancel(reason) {
-        gone.abort(reason);
-        await Promise.resolve(chunks.return?.()).catch(() => {});
-      },
-    },
-    { highWaterMark: 0 },
-  );
-  return c.body(body, 200, { 'content-type': type, 'cache-control': 'no-store' });
 }

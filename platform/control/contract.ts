@@ -1,4 +1,5 @@
 import type { SandboxRecords, TemplateRecords } from '../sandboxes/records.ts';
+import type { VolumeRecords } from '../volumes/records.ts';
 import type {
   App,
   AppKind,
@@ -127,6 +128,8 @@ export interface Control extends AsyncDisposable {
      * @throws ThawError `not_found` when there is nothing to go back to, `conflict` when it is in front already
      */
     rollback(input: { app: string; branch: string; release?: number | undefined }): Promise<Release>;
+    /** The deployment that `rollback` would put in front now. @throws ThawError as `rollback` */
+    earlier(input: { app: string; branch: string; release?: number | undefined }): Promise<string>;
     /**
      * Puts a deployment, or what is in front of another branch, in front of the app itself.
      *
@@ -164,6 +167,7 @@ export interface Control extends AsyncDisposable {
   cronRuns: CronRuns;
   sandboxes: SandboxRecords;
   sandboxTemplates: TemplateRecords;
+  volumes: VolumeRecords;
   audit: Audit;
   /** What tokens for ports of sandboxes are signed with, 32 bytes. */
   portKey: Uint8Array;

@@ -39,6 +39,12 @@ export function createReleases(parts: ControlParts): Control['releases'] {
       return putInFront(parts, { app, appId, branch, reason: 'rollback', choose });
     },
 
+    async earlier({ app, branch, release }) {
+      requireBranch(branch);
+      const { id: appId } = await appRowOf(db, app);
+      return deploymentToGoBackTo(db, { app, appId, branch, release });
+    },
+
     async promote({ app, ...what }) {
       const { id: appId } = await appRowOf(db, app);
       const to = { app, appId, branch: PRODUCTION_BRANCH, reason: 'promote' } as const;

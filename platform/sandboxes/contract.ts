@@ -3,6 +3,8 @@
  * `records.ts` are all that other rooms see.
  */
 
+import type { VolumeMount } from '../volumes/contract.ts';
+
 export type {
   BackgroundCommand,
   CodeError,
@@ -74,6 +76,8 @@ export interface SandboxRequest {
   cpus?: number | undefined;
   /** Default: that of the template; no less. */
   diskMiB?: number | undefined;
+  /** Volumes of the project, in this sandbox until it is over. */
+  volumes?: VolumeMount[] | undefined;
 }
 
 /** Which sandboxes are wanted; what is absent does not matter. */

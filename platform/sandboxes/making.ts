@@ -28,6 +28,7 @@ export async function create(
   const ttlSeconds = requireTtl(request.ttlSeconds ?? DEFAULT_TTL_SECONDS, bounds);
   requireRecordable(request);
   const reach = hostEgress(egress);
+  const disks = request.volumes?.length ? await fleet.parts.disks(project, request.volumes) : [];
   const source = await templates.source(project, request, signal);
   const { name, hostTemplate, memoryMiB, cpus } = source;
   const diskMiB = requireDisk(request.diskMiB ?? source.diskMiB, source.diskMiB, bounds);
@@ -47,7 +48,7 @@ export async function create(
     ...times(fleet, ttlSeconds),
   };
   const labels = { role: ROLE, sandbox: record.id };
-  const thaw = { template: hostTemplate, labels, egress: reach, memory: 'own', cpus } as const;
+  const thaw = { template: hostTemplate, labels, egress: reach, memory: 'own', cpus, disks } as const;
   const [written, thawed] = await Promise.allSettled([
     control.sandboxes.add(record),
     thawReady(host, thaw, source, record, signal),
@@ -65,7 +66,7 @@ export async function create(
  * for no command of ours starts them, and so none carries it.
  */
 async function thawReady(
-  host: Pick<Host, 'thaw' | 'growDisk' | 'end'>,
+  host: Pick<Host, 'thaw' | 'growRoot' | 'end'>,
   request: ThawRequest,
   source: Source,
   { diskMiB, environment }: Pick<SandboxRecord, 'diskMiB' | 'environment'>,
@@ -73,7 +74,7 @@ async function thawReady(
 ): Promise<Vm> {
   const vm = await host.thaw(request, signal);
   try {
-    if (diskMiB > source.diskMiB) await host.growDisk(vm.id, diskMiB * MIB, signal);
+    if (diskMiB > source.diskMiB) await host.growRoot(vm.id, diskMiB * MIB, signal);
     const hasEnvironment = Object.keys(environment).length > 0;
     if (source.kernels === 'used' || (source.kernels === 'new' && hasEnvironment)) {
       await setKernelEnvironment(vm.address, environment, signal);
@@ -108,6 +109,7 @@ export async function fork(
       const record = { ...original.record, id, parent: original.id, ttlSeconds, ...times(fleet, ttlSeconds) };
       const vm = await host.fork(original.vm, { role: ROLE, sandbox: id }, signal);
       try {
+        await adoptCopies(fleet, original, vm, id);
         await control.sandboxes.add(record);
       } catch (error) {
         await host.end(vm.id);
@@ -120,6 +122,13 @@ export async function fork(
     throw error;
   }
   return made.map((one) => one.shown());
+}
+
+/** The copies of volumes that a fork got are volumes of the project's own: they outlive it, as volumes do. */
+async function adoptCopies({ parts }: Fleet, original: LiveSandbox, fork: Vm, id: string): Promise<void> {
+  const before = parts.host.get(original.vm)?.disks ?? [];
+  const copies = (fork.disks ?? []).map(({ disk }, index) => ({ from: before[index]?.disk ?? '', disk }));
+  if (copies.length > 0) await parts.adopt(original.record.project, copies, id);
 }
 
 function times({ parts }: Fleet, ttlSeconds: number): Pick<Sandbox, 'createdAt' | 'endsAt' | 'endedAt'> {

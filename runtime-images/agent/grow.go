@@ -22,8 +22,8 @@ type growRequest struct {
 	Bytes uint64 `json:"bytes"` // that the disk has by now, or is about to
 }
 
-// growDisk answers POST /disk/grow: the root file system takes all of its disk, which has become larger.
-func (a *agent) growDisk(w http.ResponseWriter, r *http.Request) {
+// growRoot answers POST /root/grow: the root file system takes all of its disk, which has become larger.
+func (a *agent) growRoot(w http.ResponseWriter, r *http.Request) {
 	var ask growRequest
 	err := readJSON(r, &ask)
 	if err == nil {

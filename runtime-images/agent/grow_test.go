@@ -8,7 +8,7 @@ import (
 
 func TestGrowingIsRefusedWhereItCannotBe(t *testing.T) {
 	a := newTestAgent(t)
-	a.want(http.StatusBadRequest, "POST", "/disk/grow", "much", nil)
+	a.want(http.StatusBadRequest, "POST", "/root/grow", "much", nil)
 	size := filepath.Join(t.TempDir(), "size")
 	if err := grow(size, a.home, 1); err == nil {
 		t.Fatal("a disk that is not there")

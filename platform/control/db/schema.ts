@@ -28,12 +28,12 @@ import type {
 } from '../contract.ts';
 
 /** Milliseconds are all that a JavaScript date can give back. */
-const moment = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: 'date' });
+export const moment = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: 'date' });
 
 /** Order of creation: two rows of one millisecond still have one. */
-const sequence = () => bigint('seq', { mode: 'number' }).generatedAlwaysAsIdentity().notNull();
+export const sequence = () => bigint('seq', { mode: 'number' }).generatedAlwaysAsIdentity().notNull();
 
-const projectId = () => text('project_id').references((): AnyPgColumn => projects.id, { onDelete: 'cascade' });
+export const projectId = () => text('project_id').references((): AnyPgColumn => projects.id, { onDelete: 'cascade' });
 const appId = () => text('app_id').references((): AnyPgColumn => apps.id, { onDelete: 'cascade' });
 
 export const projects = pgTable('projects', {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { ThawError } from '../../errors.ts';
 import type { ExecEvent, ExecRequest, GuestLogLine, Listening, ProcessRequest } from '../contract.ts';
 import { AgentCaller } from './call.ts';
+import { GuestDisks } from './disks.ts';
 import { exec } from './exec.ts';
 
 /** The longest line the agent sends is 16 KiB of text, escaped; past this the guest is lying. */
@@ -24,10 +25,12 @@ const logLine = z.object({
 /** The agent of one guest, spoken to over HTTP. What it answers comes from inside the guest and is checked. */
 export class GuestAgent {
   readonly caller: AgentCaller;
+  readonly disks: GuestDisks;
 
   /** @param address the VM's slot address */
   constructor(address: string) {
     this.caller = new AgentCaller(address);
+    this.disks = new GuestDisks(this.caller);
   }
 
   /** Resolves when the agent answers. @throws the signal's reason */
@@ -110,8 +113,8 @@ export class GuestAgent {
   }
 
   /** Lets the root file system take a disk that has grown to so many bytes. @throws ThawError `unprocessable` */
-  async growDisk(bytes: number, signal?: AbortSignal): Promise<void> {
-    await this.caller.done({ method: 'POST', path: '/disk/grow', body: JSON.stringify({ bytes }), signal });
+  async growRoot(bytes: number, signal?: AbortSignal): Promise<void> {
+    await this.caller.done({ method: 'POST', path: '/root/grow', body: JSON.stringify({ bytes }), signal });
   }
 
   /** Brings the guest into a state worth freezing: disks written, garbage collected. What was read from disk stays in memory. */

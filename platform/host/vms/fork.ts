@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { copySparse } from '../disk/copy.ts';
+import { type Making, newDiskId } from '../disk/store.ts';
 import { randomId } from '../ids.ts';
 import type { TemplateCatalogue } from '../templates/chain.ts';
 import { requireOwnMemory } from './own-memory.ts';
@@ -8,8 +9,8 @@ import type { RunningVm } from './running.ts';
 import { type StartParts, startVm } from './start.ts';
 
 /**
- * Copies a running VM, which stands still while its state, memory and disk are copied, and goes on whatever happens. The copy's
- * phase `copy` is how long that was.
+ * Copies a running VM, which stands still while its state, memory and disks are copied, and goes on whatever happens. What its
+ * guest has yet to write to a disk is in the memory that is copied with it. The copy's phase `copy` is how long that was.
  *
  * @throws ThawError `conflict` for a VM without memory of its own, and what `startVm` does
  */
@@ -23,25 +24,46 @@ export async function forkVm(
   requireOwnMemory(record, 'be forked');
   const below = parts.catalogue.disks(parts.catalogue.usable(record.template));
   const id = randomId('i', 12);
+  const copies = record.disks?.map((disk) => ({ ...disk, disk: newDiskId(), generation: 0 }));
+  const discard = async () => {
+    for (const { disk } of copies ?? []) {
+      await parts.disks.release(disk, id);
+      await parts.disks.remove(disk);
+    }
+  };
   const state = join(original.directory, `fork-${id}`);
   let stoodStill = 0;
   const place = async (directory: string) => {
     const began = performance.now();
     const memory = join(directory, 'memory');
     const disk = join(directory, 'disk.qcow2');
+    await discard(); // of an attempt that failed
+    await using making = new AsyncDisposableStack();
+    const makings: Making[] = [];
+    for (const copy of copies ?? []) {
+      makings.push(making.use(await parts.disks.begin({ id: copy.disk, labels, holder: id })));
+    }
     try {
       await machine.save(state, signal);
       await copySparse(original.file('memory'), memory);
       await copySparse(original.file('disk.qcow2'), disk);
+      for (const [index, { path }] of makings.entries()) {
+        await copySparse(parts.disks.image(record.disks?.[index]?.disk ?? ''), path);
+      }
     } finally {
       if (!record.paused) await machine.resume();
       stoodStill = performance.now() - began;
     }
+    for (const one of makings) await one.finish();
     return { memory: { path: memory, shared: true, readOnly: false }, disks: [disk, ...below] };
   };
+  await using undo = new AsyncDisposableStack();
+  undo.defer(discard);
   try {
-    const vm = await startVm(parts, { ...record, id, labels, state, place }, signal);
+    const disks = copies === undefined ? {} : { disks: copies, disksMounted: true as const };
+    const vm = await startVm(parts, { ...record, id, labels, state, place, ...disks }, signal);
     vm.record.phases = { copy: stoodStill, ...vm.record.phases };
+    undo.move();
     return vm;
   } finally {
     await rm(state, { force: true });

@@ -44,6 +44,7 @@ class Sandbox:
         memory_mib: int | None = None,
         cpus: float | None = None,
         disk_mib: int | None = None,
+        volumes: dict[str, str] | None = None,
         environment: dict[str, str] | None = None,
         metadata: dict[str, str] | None = None,
         allow: Sequence[str] | None = None,
@@ -52,7 +53,7 @@ class Sandbox:
         url: str | None = None,
         api_key: str | None = None,
     ) -> Sandbox:
-        """Makes a sandbox. ``allow`` names what it may reach; without it that is nothing."""
+        """Makes a sandbox. ``allow`` names what it may reach; without it that is nothing. ``volumes``: path by name."""
         wanted = {
             "template": template,
             "ttlSeconds": ttl_seconds,
@@ -60,6 +61,7 @@ class Sandbox:
             "memoryMiB": memory_mib,
             "cpus": cpus,
             "diskMiB": disk_mib,
+            "volumes": None if volumes is None else [{"volume": v, "path": p} for v, p in volumes.items()],
             "environment": environment,
             "metadata": metadata,
             "egress": None if allow is None else {"allow": list(allow)},
