@@ -28,6 +28,12 @@ export type FileUser = 'app' | 'root' | 'user';
 
 /** Files of a VM. */
 export interface FileHost {
+  /**
+   * The bytes of a file as they come, read with the permissions of a user.
+   *
+   * @throws ThawError `not_found`, `forbidden`, `invalid_input` for what is no file; `unavailable` when it breaks off
+   */
+  readFile(vm: string, path: string, user: FileUser, signal?: AbortSignal): AsyncIterable<Uint8Array>;
   /** @throws ThawError `not_found` */
   statFile(vm: string, path: string, signal?: AbortSignal): Promise<FileEntry>;
   /**

@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { ThawError } from '../errors.ts';
-import type { ExecEvent, Host } from '../host/contract.ts';
+import type { Host } from '../host/contract.ts';
 
 /** A tar is made of such blocks; https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html, ustar. */
 const BLOCK = 512;
@@ -10,8 +10,6 @@ const LONGEST_NAME = 100;
 const LONGEST_PATH = 4096;
 /** The largest size of 11 octal digits. */
 const MOST_BYTES = 8 ** 11 - 1;
-/** Reading a file may take this long. */
-const READ_LIMIT_MS = 24 * 3_600_000;
 
 /** @throws ThawError `invalid_input` for what is no absolute path in a guest */
 export function requirePath(path: string): string {
@@ -21,36 +19,6 @@ export function requirePath(path: string): string {
     'invalid_input',
     'A path in a sandbox is absolute and has at most 4095 bytes, no NUL and no `..`.',
   );
-}
-
-/**
- * The bytes of a file, as they come.
- *
- * @throws ThawError `not_found`, `invalid_input` for what is no file, `forbidden`; `unavailable` when it breaks off
- */
-export async function* readFile(
-  host: Pick<Host, 'exec'>,
-  vm: string,
-  { path, user }: { path: string; user: 'app' | 'root' },
-  signal: AbortSignal,
-): AsyncIterable<Uint8Array> {
-  const argv = ['/bin/cat', '--', requirePath(path)];
-  const request = { argv, user, cwd: '/', timeoutMs: READ_LIMIT_MS, maxOutputBytes: Number.MAX_SAFE_INTEGER };
-  let complaint = '';
-  for await (const event of host.exec(vm, request, signal)) {
-    if (event.kind === 'exit') requireRead(event, complaint, path);
-    else if (event.kind === 'stdout') yield event.data;
-    else complaint = (complaint + Buffer.from(event.data).toString('utf8')).slice(0, 8192);
-  }
-}
-
-function requireRead(exit: Extract<ExecEvent, { kind: 'exit' }>, complaint: string, path: string): void {
-  if (exit.code === 0 && !exit.truncated) return;
-  if (complaint.includes('No such file')) throw new ThawError('not_found', `There is no file ${path}.`);
-  if (complaint.includes('Permission denied'))
-    throw new ThawError('forbidden', `${path} may not be read by this user.`);
-  if (complaint !== '') throw new ThawError('invalid_input', `${path} cannot be read as a file.`);
-  throw new ThawError('unavailable', `Reading ${path} broke off.`);
 }
 
 /**

@@ -15,7 +15,7 @@ import type {
 import { hostEgress } from './egress.ts';
 import { ENVD_PORT } from './envd.ts';
 import { SandboxFileTree } from './file-tree.ts';
-import { readFile, requirePath, writeFile } from './files.ts';
+import { requirePath, writeFile } from './files.ts';
 import type { Fleet } from './fleet.ts';
 import { requireTtl } from './limits.ts';
 import { create, fork } from './making.ts';
@@ -132,9 +132,10 @@ export class Sandboxes implements AsyncDisposable {
     file: { path: string; user: 'app' | 'root' },
     signal: AbortSignal,
   ): AsyncGenerator<Uint8Array> {
-    requirePath(file.path);
+    const path = requirePath(file.path);
     const live = await this.#in.using.awake(id, project, signal);
-    yield* this.#in.using.each(live, signal, (both) => readFile(this.#in.parts.host, live.vm, file, both));
+    const { host } = this.#in.parts;
+    yield* this.#in.using.each(live, signal, (both) => host.readFile(live.vm, path, file.user, both));
   }
 
   async writeFile(

@@ -10,7 +10,8 @@ import (
 )
 
 // download answers GET /files?path=&username= with the bytes of a regular file. Ranges are answered; compression is not
-// offered, as it costs a guest more than the way to its host does.
+// offered, as it costs a guest more than the way to its host does. `as` is no part of E2B's schema: a user who has to be
+// permitted to read the file.
 func (a *agent) download(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	who, err := a.fileCaller(r, query)
@@ -22,7 +23,14 @@ func (a *agent) download(w http.ResponseWriter, r *http.Request) {
 		answerHTTPError(w, err)
 		return
 	}
-	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // O_NONBLOCK: opening a FIFO must not wait for a writer
+	reader := account{}
+	if name := query.Get("as"); name != "" {
+		reader, err = a.accountOf(name)
+	}
+	var file *os.File
+	if err == nil {
+		file, err = openAs(reader, path)
+	}
 	if err != nil {
 		answerHTTPError(w, err)
 		return

@@ -65,11 +65,17 @@ export class AgentCaller {
   }
 }
 
-/** The agent's own words: `{"error":{"message"}}`, or `{"code","message"}` of the Connect protocol. */
+/** How the plain routes of E2B's schema say no: the status, and words. */
+const plain = z.object({ code: z.int(), message: z.string().max(2000) });
+const PLAIN_CODES: Record<number, ErrorCode> = { 400: 'invalid_input', 403: 'forbidden', 404: 'not_found' };
+
+/** The agent's own words: `{"error":{"message"}}`, or `{"code","message"}`, of the Connect protocol or of a plain route. */
 function refusal(body: string, code: ErrorCode): ThawError {
   const said = z.object({ message: z.string().max(2000) });
   try {
     const told: unknown = JSON.parse(body);
+    const { success, data } = plain.safeParse(told);
+    if (success) return new ThawError(PLAIN_CODES[data.code] ?? code, data.message);
     const answer = z.union([z.object({ error: said }), said]).parse(told);
     return connectError(told) ?? new ThawError(code, 'error' in answer ? answer.error.message : answer.message);
   } catch {

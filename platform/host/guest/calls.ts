@@ -2,7 +2,7 @@ import type { FileChange, FileEntry, FileHost, FileUser } from '../files.ts';
 import type { CommandEvent, CommandHost, CommandRequest, RunningCommand, TerminalSize } from '../processes.ts';
 import type { AgentCaller } from './call.ts';
 import { commandOutput, listCommands, resizeCommand, signalCommand, startCommand, writeCommand } from './commands.ts';
-import { entryOf, listFiles, removeFile, watchFiles } from './files.ts';
+import { entryOf, listFiles, readFile, removeFile, watchFiles } from './files.ts';
 
 /** Commands and files of VMs, each a call of its agent. */
 export abstract class GuestCalls implements CommandHost, FileHost {
@@ -36,6 +36,10 @@ export abstract class GuestCalls implements CommandHost, FileHost {
 
   async resizeCommand(vm: string, pid: number, size: TerminalSize, signal?: AbortSignal): Promise<void> {
     await resizeCommand(this.caller(vm), pid, size, signal);
+  }
+
+  readFile(vm: string, path: string, user: FileUser, signal?: AbortSignal): AsyncIterable<Uint8Array> {
+    return readFile(this.caller(vm), path, user, signal);
   }
 
   async statFile(vm: string, path: string, signal?: AbortSignal): Promise<FileEntry> {

@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import { z } from 'zod';
-import type { FileChange, FileEntry } from '../files.ts';
+import { ThawError } from '../../errors.ts';
+import type { FileChange, FileEntry, FileUser } from '../files.ts';
 import type { AgentCaller } from './call.ts';
 import { type ConnectOptions, callOnce, callStream } from './connect.ts';
 
@@ -53,6 +54,24 @@ const watchEvent = z.object({
   start: z.object({}).optional(),
   filesystem: z.object({ name: z.string(), type: z.string() }).optional(),
 });
+
+export async function* readFile(
+  agent: AgentCaller,
+  path: string,
+  user: FileUser,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const query = new URLSearchParams({ path, as: user });
+  const answer = await agent.send({ method: 'GET', path: `/files?${query}`, signal });
+  try {
+    yield* answer;
+  } catch (cause) {
+    signal?.throwIfAborted();
+    throw new ThawError('unavailable', `Reading ${path} broke off.`, { cause });
+  } finally {
+    answer.destroy();
+  }
+}
 
 /** A call that answers with an entry: `Stat`, `MakeDir`, `Move`. */
 export async function entryOf(
