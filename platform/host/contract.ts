@@ -5,8 +5,11 @@
  * namespace or process id appears here.
  */
 
+import type { DiskHost, DiskMount } from './disks.ts';
 import type { Egress, Refusal } from './egress.ts';
 
+export type { Disk, DiskHost, DiskMount, DiskRequest } from './disks.ts';
+export { MOST_DISKS } from './disks.ts';
 export type { Egress, Refusal, RefusalReason } from './egress.ts';
 
 /** Images a VM can start from. */
@@ -50,6 +53,8 @@ export interface Vm {
   phases: Record<string, number>;
   /** True while it is frozen into its own snapshot: no process, no memory, only files and its address. */
   asleep: boolean;
+  /** The disks in it, in the order in which they were mounted; absent = none. */
+  disks?: DiskMount[];
 }
 
 export interface ThawRequest {
@@ -65,6 +70,11 @@ export interface ThawRequest {
   cpus?: number;
   /** Most processes of user code; default 512. */
   tasksMax?: number;
+  /**
+   * Disks that are its own from now on until it ends, mounted before this resolves; at most `MOST_DISKS`. They stay its
+   * own while it sleeps.
+   */
+  disks?: DiskMount[];
 }
 
 export interface FreezeRequest {
@@ -163,7 +173,7 @@ export interface HostFacts {
   templates: { count: number; bytes: number };
 }
 
-export interface Host extends AsyncDisposable {
+export interface Host extends DiskHost, AsyncDisposable {
   facts(): Promise<HostFacts>;
 
   /**
@@ -178,12 +188,16 @@ export interface Host extends AsyncDisposable {
    *
    * @throws ThawError `invalid_input` for an egress rule that cannot be read; `template_stale` when the template was made by another QEMU, accelerator, CPU model,
    *   machine, kernel, agent or image, or does not exist here: bake it again;
-   *   `no_room` without a slot or memory; `thaw_failed` when the VM did not come up;
+   *   `no_room` without a slot or memory; `thaw_failed` when the VM did not come up; `conflict` when another VM holds one
+   *   of the disks, `not_found` when there is no such disk;
    *   `cancelled` when `signal` fired
    */
   thaw(request: ThawRequest, signal?: AbortSignal): Promise<Vm>;
 
-  /** Freezes a VM thawed with `memory: 'own'` into a new template. The VM is gone afterwards, also on failure. */
+  /**
+   * Freezes a VM thawed with `memory: 'own'` into a new template. The VM is gone afterwards, also on failure, unless it
+   * has disks: that is a `conflict`.
+   */
   freeze(vm: string, request: FreezeRequest, signal?: AbortSignal): Promise<Template>;
 
   /**
@@ -202,14 +216,17 @@ export interface Host extends AsyncDisposable {
    */
   wake(vm: string, signal?: AbortSignal): Promise<Vm>;
 
-  /** Copies a running VM (`memory: 'own'`): it stops for the copy and goes on; the copy is thawed as a new VM. */
+  /**
+   * Copies a running VM (`memory: 'own'`): it stops for the copy and goes on; the copy is thawed as a new VM. Its disks are
+   * copied with it, into new ones that have the new VM's labels.
+   */
   fork(vm: string, labels: Record<string, string>, signal?: AbortSignal): Promise<Vm>;
 
   /**
    * Copies a running VM (`memory: 'own'`) into a new template: it stops for the copy and goes on. The template's disk
    * stands on the one that the VM was thawed from, which has to be kept as long.
    *
-   * @throws ThawError `conflict` for a VM without memory of its own, or that sleeps; `template_stale`; `not_found`
+   * @throws ThawError `conflict` for a VM without memory of its own, with disks, or that sleeps; `template_stale`; `not_found`
    */
   snapshot(vm: string, labels: Record<string, string>, signal?: AbortSignal): Promise<Template>;
 

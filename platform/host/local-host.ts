@@ -5,6 +5,7 @@ import { Turns } from '../turns.ts';
 import type { Broadcast } from './broadcast.ts';
 import { unlessCancelled } from './cancelled.ts';
 import type {
+  DiskHost,
   Egress,
   ExecEvent,
   ExecRequest,
@@ -23,11 +24,13 @@ import type {
   VmUsage,
 } from './contract.ts';
 import { randomId } from './ids.ts';
+import { LocalDisks } from './local-disks.ts';
 import type { TemplateCatalogue } from './templates/chain.ts';
 import { TEMPLATE_FILES } from './templates/manifest.ts';
 import { type RuntimeTemplateParts, runtimeTemplate } from './templates/runtime.ts';
 import { describeTemplate, type TemplateStore } from './templates/store.ts';
 import { placeClone } from './vms/clone.ts';
+import { plannedDisks } from './vms/disks.ts';
 import { forkVm } from './vms/fork.ts';
 import { freezeInto } from './vms/freeze.ts';
 import { Inventory } from './vms/inventory.ts';
@@ -58,12 +61,14 @@ export interface LocalHostParts extends RuntimeTemplateParts {
 export class LocalHost implements Host {
   readonly #parts: LocalHostParts;
   readonly #vms: Inventory;
+  readonly #disks: LocalDisks;
   readonly #booting = new Map<string, Promise<Template>>();
   readonly #turns = new Turns(availableParallelism() * THAWS_PER_PROCESSOR);
 
   constructor(parts: LocalHostParts) {
     this.#parts = parts;
     this.#vms = new Inventory(parts.events, parts.log);
+    this.#disks = new LocalDisks(parts.disks, this.#vms);
     for (const vm of parts.adopted) this.#vms.keep(vm);
     for (const vm of parts.sleeping) this.#vms.sleeping.set(vm.record.id, vm);
   }
@@ -124,6 +129,7 @@ export class LocalHost implements Host {
         memory: request.memory,
         ...(request.cpus === undefined ? {} : { cpus: request.cpus }),
         ...(request.tasksMax === undefined ? {} : { tasksMax: request.tasksMax }),
+        ...(request.disks?.length ? { disks: plannedDisks(this.#parts.disks, request.disks) } : {}),
         state: join(template.directory, TEMPLATE_FILES.state),
         place: (directory) =>
           placeClone(directory, template, disks, {
@@ -194,12 +200,12 @@ export class LocalHost implements Host {
     return usageOf(this.#vms.awake(id));
   }
 
-  async pause(id: string): Promise<void> {
-    await this.#vms.awake(id).pause();
+  pause(id: string): Promise<void> {
+    return this.#vms.turn(id, () => this.#vms.awake(id).pause());
   }
 
-  async resume(id: string): Promise<void> {
-    await this.#vms.awake(id).resume();
+  resume(id: string): Promise<void> {
+    return this.#vms.turn(id, () => this.#vms.awake(id).resume());
   }
 
   setEgress(id: string, egress: Egress): Promise<void> {
@@ -209,6 +215,14 @@ export class LocalHost implements Host {
   end(id: string): Promise<void> {
     return this.#vms.end(id);
   }
+
+  createDisk: DiskHost['createDisk'] = (...asked) => this.#disks.createDisk(...asked);
+  importDisk: DiskHost['importDisk'] = (...asked) => this.#disks.importDisk(...asked);
+  exportDisk: DiskHost['exportDisk'] = (...asked) => this.#disks.exportDisk(...asked);
+  growDisk: DiskHost['growDisk'] = (...asked) => this.#disks.growDisk(...asked);
+  removeDisk: DiskHost['removeDisk'] = (disk) => this.#disks.removeDisk(disk);
+  disks: DiskHost['disks'] = () => this.#disks.disks();
+  getDisk: DiskHost['getDisk'] = (disk) => this.#disks.getDisk(disk);
 
   get(id: string): Vm | undefined {
     return (this.#vms.running.get(id) ?? this.#vms.sleeping.get(id))?.describe();

@@ -5,6 +5,7 @@ import { Broadcast } from './broadcast.ts';
 import { Cgroups } from './cgroup.ts';
 import type { Host, HostEvent } from './contract.ts';
 import { Overlays } from './disk/overlay.ts';
+import { DiskStore } from './disk/store.ts';
 import { LocalHost } from './local-host.ts';
 import { gatewayServiceAddress, SLOT_COUNT } from './network/addresses.ts';
 import { openGateway } from './network/gateway.ts';
@@ -54,26 +55,15 @@ export async function openHost(parts: HostParts): Promise<Host> {
     }),
   );
   const directory = join(data, 'vms');
-  const { adopted, sleeping } = await reconcile({ vmm, slots, cgroups, egress: gateway, serverId, directory, log });
+  const disks = await DiskStore.open(join(data, 'disks'), log);
+  const left = { vmm, slots, cgroups, egress: gateway, disks, serverId, directory, log };
+  const { adopted, sleeping } = await reconcile(left);
   await slots.fill();
   const catalogue = new TemplateCatalogue([templates, store], vmm.identity, imageSet);
   await removeOutdated(store, catalogue, log);
   return new LocalHost({
-    ...{
-      vmm,
-      imageSet,
-      slots,
-      cgroups,
-      egress: gateway,
-      serverId,
-      directory,
-      log,
-      adopted,
-      sleeping,
-      events,
-      store,
-      templates,
-    },
+    ...left,
+    ...{ imageSet, adopted, sleeping, events, store, templates },
     overlays: new Overlays(join(data, 'templates', '.empty')),
     catalogue,
     acceleratorReason: parts.acceleratorReason,

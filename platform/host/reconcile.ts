@@ -2,6 +2,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../log.ts';
 import type { Cgroups } from './cgroup.ts';
+import type { DiskStore } from './disk/store.ts';
 import type { EgressTable } from './network/gateway.ts';
 import type { Slots } from './network/slots.ts';
 import type { Machine, MachineRecord, Vmm } from './vmm/contract.ts';
@@ -19,6 +20,7 @@ export interface ReconcileParts {
   slots: Slots;
   cgroups: Cgroups;
   egress: EgressTable;
+  disks: DiskStore;
   serverId: string;
   directory: string;
   log: Log;
@@ -30,7 +32,7 @@ export interface ReconcileParts {
  * of ours is ended, and slots, cgroups and files that belong to nothing are freed.
  */
 export async function reconcile(parts: ReconcileParts): Promise<{ adopted: RunningVm[]; sleeping: SleepingVm[] }> {
-  const { vmm, slots, cgroups, egress, directory, log } = parts;
+  const { vmm, slots, cgroups, egress, disks, directory, log } = parts;
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const prefix = machineName(parts.serverId, '');
   const processes = await vmm.find(prefix);
@@ -44,7 +46,7 @@ export async function reconcile(parts: ReconcileParts): Promise<{ adopted: Runni
     if (record?.asleepSince?.hostBoot === boot) {
       // Its process, if it is still there, stands still since the snapshot was taken, and is ended with the others.
       const slot = await slots.adopt(record.slot.kind, record.slot.index);
-      sleeping.push(new SleepingVm(record, { directory: own, slot, slots, egress }));
+      sleeping.push(new SleepingVm(record, { directory: own, slot, slots, egress, disks }));
       continue;
     }
     const machine = record?.ready && process ? await takeBack(vmm, own, process, record.paused) : undefined;
@@ -52,7 +54,10 @@ export async function reconcile(parts: ReconcileParts): Promise<{ adopted: Runni
       processes.delete(prefix + id);
       const slot = await slots.adopt(record.slot.kind, record.slot.index);
       egress.allow(slot.address, record, record.egress);
-      adopted.push(new RunningVm(record, machine, { directory: own, slot, slots, cgroups, egress }));
+      const vm = new RunningVm(record, machine, { directory: own, slot, slots, cgroups, egress, disks });
+      adopted.push(vm);
+      // A copy that was under way when the server ended may have left them frozen.
+      if (record.disks !== undefined && !record.paused) void vm.agent.disks.thaw().catch(() => {});
     }
   }
   for (const process of processes.values()) await killRecorded(process);
@@ -64,6 +69,7 @@ export async function reconcile(parts: ReconcileParts): Promise<{ adopted: Runni
     if (kept.has(id)) continue;
     await rm(join(directory, id), { recursive: true, force: true });
   }
+  await disks.releaseAllBut(new Set([...running, ...kept]));
   await slots.recover([...adopted, ...sleeping].map(({ slot }) => slot));
   log.info(
     { takenBack: adopted.length, asleep: sleeping.length, ended: processes.size },

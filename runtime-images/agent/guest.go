@@ -16,6 +16,9 @@ func openGuest(testRoot string) (*guest, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := letGoOfDataDisks(); err != nil {
+		return nil, err
+	}
 	if err := pinCode(); err != nil {
 		complain(err) // slower, not wrong
 	}

@@ -18,6 +18,7 @@ type agent struct {
 	logs    *logRing
 	process *supervisor
 	pending func() int64
+	disks   dataDisks
 
 	// What E2B's schema stands on; ready as it is.
 	defaults defaults
@@ -44,6 +45,12 @@ func (a *agent) routes() http.Handler {
 		"/metrics":    {http.MethodGet: a.metrics},
 		"/pending":    {http.MethodGet: a.showPending},
 		"/settle":     {http.MethodPost: a.settle},
+
+		"/disks":        {http.MethodPost: a.mountDisks},
+		"/disks/sync":   {http.MethodPost: a.syncDisks},
+		"/disks/freeze": {http.MethodPost: a.freezeDisks},
+		"/disks/thaw":   {http.MethodPost: a.thawDisks},
+		"/disks/grow":   {http.MethodPost: a.growDisk},
 	}
 	for path, answer := range a.services() {
 		table[path] = map[string]http.HandlerFunc{http.MethodPost: answer}

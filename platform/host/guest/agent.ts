@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { ThawError } from '../../errors.ts';
 import type { ExecEvent, ExecRequest, GuestLogLine, Listening, ProcessRequest } from '../contract.ts';
 import { AgentCaller } from './call.ts';
+import { GuestDisks } from './disks.ts';
 import { exec } from './exec.ts';
 
 /** The longest line the agent sends is 16 KiB of text, escaped; past this the guest is lying. */
@@ -23,11 +24,13 @@ const logLine = z.object({
 
 /** The agent of one guest, spoken to over HTTP. What it answers comes from inside the guest and is checked. */
 export class GuestAgent {
+  readonly disks: GuestDisks;
   readonly #caller: AgentCaller;
 
   /** @param address the VM's slot address */
   constructor(address: string) {
     this.#caller = new AgentCaller(address);
+    this.disks = new GuestDisks(this.#caller);
   }
 
   /** Resolves when the agent answers. @throws the signal's reason */

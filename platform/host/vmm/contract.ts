@@ -36,6 +36,8 @@ export interface MachineSpec {
   memory: MemoryFile;
   /** Writable qcow2 overlay first, then what it stands on; the last one is raw. */
   disks: string[];
+  /** Data disks, raw, at most `MOST_DISKS`; the guest tells them by their serials, of at most 20 characters. */
+  data?: { path: string; serial: string }[];
   /** True: connections that the namespace tracks go on; false: they are forgotten, as they belonged to another machine. */
   keepConnections?: boolean;
   /** Path of a network namespace that holds `tap`. */
@@ -75,6 +77,8 @@ export interface Machine extends AsyncDisposable {
   pause(): Promise<void>;
   /** Stops the processors and writes the device state to `file`; memory must be a shared file. The machine stays paused. */
   save(file: string, signal?: AbortSignal): Promise<void>;
+  /** Tells the guest that the image of its data disk number `index` is larger now. */
+  resizeData(index: number, bytes: number): Promise<void>;
   /** The last 64 KiB that the guest's kernel wrote to its console. */
   console(): Promise<string>;
 }

@@ -25,6 +25,7 @@ export interface JailSpec {
   uid: number;
   gid: number;
   fileLimit: number;
+  fileMost: number;
   argv: string[];
 }
 

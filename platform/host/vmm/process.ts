@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import type { MachineRecord } from './contract.ts';
 
 /** How often a process that is not our child is looked for after it was told to end. */
@@ -65,4 +67,17 @@ export function isAlive(pid: number): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
+}
+
+/**
+ * Sees to it that a process may write files of this size. Done as the process's own user, who may change its limits: root in
+ * a container often may not.
+ */
+export async function raiseFileLimit(pid: number, bytes: number): Promise<void> {
+  const limits = await readFile(`/proc/${pid}/limits`, 'utf8');
+  const now = /^Max file size +(\d+|unlimited)/m.exec(limits)?.[1];
+  if (now === 'unlimited' || Number(now) >= bytes) return;
+  const [, uid, gid] = /^Uid:\t(\d+)[\s\S]*^Gid:\t(\d+)/m.exec(await readFile(`/proc/${pid}/status`, 'utf8')) ?? [];
+  const as = { uid: Number(uid), gid: Number(gid) };
+  await promisify(execFile)('/usr/bin/prlimit', ['--pid', String(pid), `--fsize=${bytes}:`], as);
 }

@@ -5,6 +5,7 @@ import { ThawError } from '../../errors.ts';
 import { randomId } from '../ids.ts';
 import { type Dependencies, TEMPLATE_FILES } from '../templates/manifest.ts';
 import type { StoredTemplate, TemplateStore } from '../templates/store.ts';
+import { requireNoDisks } from './disks.ts';
 import type { RunningVm } from './running.ts';
 
 /**
@@ -30,6 +31,7 @@ export async function freezeInto(
       hint: 'Thaw it with memory "own".',
     });
   }
+  requireNoDisks(record);
   await using stack = new AsyncDisposableStack();
   stack.defer(() => vm.end('frozen'));
   await vm.agent.clearLogs(signal);

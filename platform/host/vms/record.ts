@@ -23,6 +23,20 @@ const recordSchema = z.object({
   ]),
   cpus: z.number().exactOptional(),
   tasksMax: z.number().exactOptional(),
+  disks: z
+    .array(
+      z.object({
+        disk: z.string(),
+        path: z.string(),
+        readOnly: z.boolean(),
+        owner: z.enum(['app', 'user', 'root']),
+        /** As the guest knows it. */
+        sizeBytes: z.number(),
+        /** Of the disk, when this VM last began to run. */
+        generation: z.number(),
+      }),
+    )
+    .exactOptional(),
   startedAt: z.string(),
   phases: z.record(z.string(), z.number()),
   /** What tells it from its siblings; kept when it wakes. */

@@ -2,14 +2,19 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cgroups } from '../cgroup.ts';
 import type { Egress, EndReason, Vm } from '../contract.ts';
+import type { DiskStore } from '../disk/store.ts';
 import { GuestAgent } from '../guest/agent.ts';
 import type { EgressTable } from '../network/gateway.ts';
 import type { Slot } from '../network/slot.ts';
 import type { Slots } from '../network/slots.ts';
 import type { Machine } from '../vmm/contract.ts';
+import { describeDisks, releaseDisks } from './disks.ts';
 import { changedEgress } from './egress.ts';
 import { updateRecord, type VmRecord } from './record.ts';
 import { hostBoot, SLEEP_STATE, SleepingVm } from './sleeping.ts';
+
+/** Longest that a guest may take for its last writes before it is ended. */
+const LAST_WRITES_MS = 10_000;
 
 /** What a running VM holds and gives back when it ends. */
 export interface Holdings {
@@ -18,6 +23,7 @@ export interface Holdings {
   slots: Slots;
   cgroups: Cgroups;
   egress: EgressTable;
+  disks: DiskStore;
 }
 
 /** A VM with an identity of its own. Disposing it ends it and frees what it held, in reverse order. */
@@ -32,6 +38,7 @@ export class RunningVm implements AsyncDisposable {
   readonly #holdings: Holdings;
   #asleep = false;
   #reason: EndReason | undefined;
+  #lastWrites: Promise<void> | undefined;
   #writing: Promise<void> = Promise.resolve();
 
   constructor(record: VmRecord, machine: Machine, holdings: Holdings) {
@@ -46,7 +53,8 @@ export class RunningVm implements AsyncDisposable {
 
   describe(): Vm {
     const { id, template, shape, labels, startedAt, phases } = this.record;
-    return { id, template, shape, address: this.slot.address, labels, startedAt, phases, asleep: false };
+    const disks = describeDisks(this.record);
+    return { id, template, shape, address: this.slot.address, labels, startedAt, phases, asleep: false, ...disks };
   }
 
   /** Path of the VM's own file `name`. */
@@ -85,6 +93,8 @@ export class RunningVm implements AsyncDisposable {
   async sleep(signal?: AbortSignal): Promise<SleepingVm> {
     const asleepSince = { hostBoot: await hostBoot(), at: new Date().toISOString() };
     try {
+      // A snapshot may be lost with its machine. What was written to a disk by then is not.
+      if (this.record.disks !== undefined && !this.record.paused) await this.agent.disks.sync(signal).catch(() => {});
       await this.machine.save(join(this.directory, SLEEP_STATE), signal);
       await this.remember({ asleepSince });
       this.#asleep = true;
@@ -97,9 +107,13 @@ export class RunningVm implements AsyncDisposable {
     return new SleepingVm(this.record, this.#holdings);
   }
 
-  /** Ends the VM; the first reason given is the one that counts. */
+  /** Ends the VM; the first reason given is the one that counts. Its disks have all that was written, if the guest is well. */
   async end(reason: EndReason): Promise<void> {
     this.#reason ??= reason;
+    if (this.record.disks !== undefined && !this.record.paused) {
+      this.#lastWrites ??= this.#leaveDisksWhole();
+      await this.#lastWrites;
+    }
     await this.machine[Symbol.asyncDispose]();
     await this.ended;
   }
@@ -116,16 +130,24 @@ export class RunningVm implements AsyncDisposable {
     return written;
   }
 
+  async #leaveDisksWhole(): Promise<void> {
+    const gone = new AbortController();
+    void this.machine.ended.then(() => gone.abort());
+    const limit = AbortSignal.any([gone.signal, AbortSignal.timeout(LAST_WRITES_MS)]);
+    await this.agent.disks.freeze(limit).catch(() => {}); // as after a power cut then: the file system has a journal
+  }
+
   /** What the gateway holds for it stays: its side of these connections is in the snapshot. */
   async #leave({ cgroups }: Holdings): Promise<'asleep'> {
     await cgroups.remove(this.record.id);
     return 'asleep';
   }
 
-  async #free({ directory, slot, slots, cgroups, egress }: Holdings): Promise<EndReason> {
+  async #free({ directory, slot, slots, cgroups, egress, disks }: Holdings): Promise<EndReason> {
     const { id } = this.record;
     const reason = this.#reason ?? ((await cgroups.wasOutOfMemory(id)) ? 'oom' : 'crashed');
     await this.machine[Symbol.asyncDispose]();
+    await releaseDisks(disks, this.record);
     egress.forget(slot.address);
     slots.give(slot);
     await cgroups.remove(id);

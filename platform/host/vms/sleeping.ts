@@ -1,9 +1,11 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Egress, EndReason, Vm } from '../contract.ts';
+import type { DiskStore } from '../disk/store.ts';
 import type { EgressTable } from '../network/gateway.ts';
 import type { Slot } from '../network/slot.ts';
 import type { Slots } from '../network/slots.ts';
+import { describeDisks, releaseDisks } from './disks.ts';
 import { changedEgress } from './egress.ts';
 import { updateRecord, type VmRecord } from './record.ts';
 
@@ -15,6 +17,7 @@ interface SleepingHoldings {
   slot: Slot;
   slots: Slots;
   egress: EgressTable;
+  disks: DiskStore;
 }
 
 /** A VM that sleeps: files and a slot, nothing that runs. */
@@ -24,13 +27,15 @@ export class SleepingVm {
   readonly slot: Slot;
   readonly #slots: Slots;
   readonly #egress: EgressTable;
+  readonly #disks: DiskStore;
 
-  constructor(record: VmRecord, { directory, slot, slots, egress }: SleepingHoldings) {
+  constructor(record: VmRecord, { directory, slot, slots, egress, disks }: SleepingHoldings) {
     this.record = record;
     this.directory = directory;
     this.slot = slot;
     this.#slots = slots;
     this.#egress = egress;
+    this.#disks = disks;
   }
 
   /** Path of the saved device state. */
@@ -40,7 +45,8 @@ export class SleepingVm {
 
   describe(): Vm {
     const { id, template, shape, labels, startedAt, phases } = this.record;
-    return { id, template, shape, address: this.slot.address, labels, startedAt, phases, asleep: true };
+    const disks = describeDisks(this.record);
+    return { id, template, shape, address: this.slot.address, labels, startedAt, phases, asleep: true, ...disks };
   }
 
   /**
@@ -57,6 +63,7 @@ export class SleepingVm {
 
   /** Ends it without waking it: its files and its slot are freed. */
   async end(reason: EndReason): Promise<EndReason> {
+    await releaseDisks(this.#disks, this.record);
     this.#egress.forget(this.slot.address);
     this.#slots.give(this.slot);
     await rm(this.directory, { recursive: true, force: true });

@@ -4,6 +4,7 @@ import { copySparse } from '../disk/copy.ts';
 import { randomId } from '../ids.ts';
 import { type Dependencies, TEMPLATE_FILES } from '../templates/manifest.ts';
 import type { StoredTemplate, TemplateStore } from '../templates/store.ts';
+import { requireNoDisks } from './disks.ts';
 import { requireOwnMemory } from './own-memory.ts';
 import type { RunningVm } from './running.ts';
 
@@ -16,6 +17,7 @@ export async function snapshotInto(
 ): Promise<StoredTemplate> {
   const { record, machine } = vm;
   requireOwnMemory(record, 'be copied into a template');
+  requireNoDisks(record);
   await using stack = new AsyncDisposableStack();
   const id = randomId('t_', 16);
   const directory = await store.begin(id);

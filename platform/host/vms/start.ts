@@ -5,12 +5,15 @@ import { ThawError } from '../../errors.ts';
 import { cancelled } from '../cancelled.ts';
 import type { Cgroups } from '../cgroup.ts';
 import type { Egress, RuntimeName, Shape } from '../contract.ts';
+import type { DiskStore } from '../disk/store.ts';
 import { afterThaw, newIdentity } from '../guest/after-thaw.ts';
+import { GuestAgent } from '../guest/agent.ts';
 import type { EgressTable } from '../network/gateway.ts';
 import type { Slot } from '../network/slot.ts';
 import type { Slots } from '../network/slots.ts';
 import type { ImageSet } from '../parts.ts';
 import type { Machine, MachineSpec, Vmm } from '../vmm/contract.ts';
+import { dataOf, growDisks, type HeldDisk, holdDisks, mountDisks, releaseDisks } from './disks.ts';
 import { slotKindOf } from './egress.ts';
 import { createRecord, updateRecord, type VmRecord } from './record.ts';
 import { RunningVm } from './running.ts';
@@ -31,6 +34,7 @@ export interface StartParts {
   slots: Slots;
   cgroups: Cgroups;
   egress: EgressTable;
+  disks: DiskStore;
   serverId: string;
   /** Directory that holds one directory per VM. */
   directory: string;
@@ -49,6 +53,9 @@ export interface StartPlan {
   memory: 'clone' | 'own';
   cpus?: number;
   tasksMax?: number;
+  disks?: HeldDisk[];
+  /** True when the saved state has them mounted already. */
+  disksMounted?: true;
   /** Saved device state to load; absent = boot. */
   state?: string;
   /** What a VM that wakes has kept, its directory included; absent for a new one. None of it is freed when a step fails. */
@@ -84,7 +91,7 @@ export async function startVm(parts: StartParts, plan: StartPlan, signal?: Abort
 }
 
 async function startOnce(parts: StartParts, plan: StartPlan, signal?: AbortSignal): Promise<RunningVm> {
-  const { slots, cgroups, egress, vmm } = parts;
+  const { slots, cgroups, egress, vmm, disks } = parts;
   if (freemem() < plan.shape.memoryMiB * MIB) {
     throw new ThawError('no_room', 'This machine has no memory left for another VM.', {
       hint: 'End VMs, give the machine more memory, or lower THAW_MAX_INSTANCES.',
@@ -110,6 +117,7 @@ async function startOnce(parts: StartParts, plan: StartPlan, signal?: AbortSigna
     startedAt: new Date().toISOString(),
     ...(plan.cpus === undefined ? {} : { cpus: plan.cpus }),
     ...(plan.tasksMax === undefined ? {} : { tasksMax: plan.tasksMax }),
+    ...(plan.disks === undefined ? {} : { disks: plan.disks.map((disk) => ({ ...disk })) }),
     phases: phases.marks,
     paused: false,
     ready: false,
@@ -126,9 +134,16 @@ async function startOnce(parts: StartParts, plan: StartPlan, signal?: AbortSigna
       memoryBytes: plan.shape.memoryMiB * MIB + VMM_OVERHEAD_BYTES[vmm.identity.accelerator],
     }),
   );
+  if (plan.kept === undefined && record.disks !== undefined) {
+    stack.defer(() => releaseDisks(disks, record));
+    await holdDisks(disks, record);
+    await updateRecord(directory, record);
+  }
   phases.mark('prepare');
-  const machine = stack.use(await startMachine(parts, plan, { ...files, directory, slot, procs, phases }, signal));
+  const placed = { ...files, ...dataOf(disks, record), directory, slot, procs, phases };
+  const machine = stack.use(await startMachine(parts, plan, placed, signal));
   if (plan.kept !== undefined) {
+    await holdDisks(disks, record);
     await updateRecord(directory, record);
     plan.kept.goesOn();
   }
@@ -138,8 +153,15 @@ async function startOnce(parts: StartParts, plan: StartPlan, signal?: AbortSigna
     await afterThaw(slot.address, identity, whileItRuns(machine, signal));
     phases.mark('identity');
   }
+  if (record.disks !== undefined) {
+    const guest = new GuestAgent(slot.address).disks;
+    const alive = whileItRuns(machine, signal);
+    if (plan.kept === undefined && !plan.disksMounted) await mountDisks(guest, record.disks, alive);
+    else await growDisks(disks, { machine, guest, disks: record.disks }, alive);
+    phases.mark('disks');
+  }
   stack.move();
-  const vm = new RunningVm(record, machine, { directory, slot, slots, cgroups, egress });
+  const vm = new RunningVm(record, machine, { directory, slot, slots, cgroups, egress, disks });
   void vm.remember({ ready: true }).catch(() => {}); // lost only when the VM is: then it is not taken back
   return vm;
 }
@@ -157,7 +179,7 @@ async function both<A, B>(one: Promise<A>, other: Promise<B>): Promise<[A, B]> {
   return Promise.all([one, other]);
 }
 
-interface Placed extends Pick<MachineSpec, 'memory' | 'disks' | 'directory'> {
+interface Placed extends Pick<MachineSpec, 'memory' | 'disks' | 'data' | 'directory'> {
   slot: { netns: string; tap: string; index: number };
   procs: string[];
   phases: Stopwatch;
@@ -171,6 +193,7 @@ function startMachine(parts: StartParts, plan: StartPlan, placed: Placed, signal
     shape: plan.shape,
     memory: placed.memory,
     disks: placed.disks,
+    ...(placed.data === undefined ? {} : { data: placed.data }),
     keepConnections: plan.kept !== undefined,
     netns: placed.slot.netns,
     tap: placed.slot.tap,

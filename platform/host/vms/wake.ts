@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { toThawError } from '../../errors.ts';
 import type { TemplateCatalogue } from '../templates/chain.ts';
+import { mustBeAsTheyWere } from './disks.ts';
 import type { RunningVm } from './running.ts';
 import type { SleepingVm } from './sleeping.ts';
 import { type StartParts, startVm } from './start.ts';
@@ -24,6 +25,7 @@ export async function wakeVm(
 ): Promise<Woken> {
   const { record, slot, directory } = asleep;
   try {
+    mustBeAsTheyWere(parts.disks, record);
     const below = catalogue.disks(catalogue.usable(record.template));
     const vm = await startVm(
       parts,

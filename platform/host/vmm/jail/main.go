@@ -60,7 +60,7 @@ func main() {
 	check("root", spec.Root, enterRoot(spec))
 	check("descriptors", "", place(files))
 	check("descriptors", "", closeAbove(stateFd))
-	check("limits", "", limit(spec.FileLimit))
+	check("limits", "", limit(spec.FileLimit, spec.FileMost))
 	check("privileges", "", dropPrivileges(spec.UID, spec.GID))
 	err = syscall.Exec(spec.Argv[0], spec.Argv, []string{"LANG=C"})
 	fail("exec", spec.Argv[0], err)

@@ -11,15 +11,19 @@ const (
 	rlimitFileSize  = 1
 )
 
-// limit bounds what the VMM may leave on disk: no core dumps, no file above the size of its own.
-func limit(fileSize uint64) error {
+// limit bounds what the VMM may leave on disk: no core dumps, no file above the size of its own. Its user may raise that up
+// to most.
+func limit(fileSize, most uint64) error {
 	if err := syscall.Setrlimit(rlimitCore, &syscall.Rlimit{}); err != nil {
 		return err
 	}
 	if fileSize == 0 {
 		return nil
 	}
-	return syscall.Setrlimit(rlimitFileSize, &syscall.Rlimit{Cur: fileSize, Max: fileSize})
+	if most < fileSize {
+		most = fileSize
+	}
+	return syscall.Setrlimit(rlimitFileSize, &syscall.Rlimit{Cur: fileSize, Max: most})
 }
 
 // dropPrivileges leaves a plain user with no capabilities and no way to gain any.

@@ -28,6 +28,7 @@ type Spec struct {
 	UID       int               `json:"uid"`
 	GID       int               `json:"gid"`
 	FileLimit uint64            `json:"fileLimit"` // largest file the VMM may write
+	FileMost  uint64            `json:"fileMost"`  // what its user may raise that to, 0 = nothing more
 	Argv      []string          `json:"argv"`
 }
 

@@ -1,10 +1,11 @@
+import { MOST_DISKS } from '../../disks.ts';
 import type { MachineSpec } from '../contract.ts';
 
 /**
  * Raised whenever the arguments below change what the guest sees: templates
  * made with another layout are stale.
  */
-export const MACHINE_LAYOUT = 'microvm-3';
+export const MACHINE_LAYOUT = 'microvm-4';
 
 /** Paths inside the jail. */
 export const JAIL_PATHS = {
@@ -12,6 +13,7 @@ export const JAIL_PATHS = {
   initramfs: '/vm/initramfs',
   memory: '/vm/memory',
   disk: (index: number) => `/vm/disk${index}`,
+  data: (index: number) => `/vm/data${index}`,
   io: '/vm/io',
 } as const;
 
@@ -72,12 +74,36 @@ export function qemuArguments(facts: QemuFacts, spec: MachineSpec, start: 'boot'
       `virtio-net-device,netdev=net,mac=${GUEST_MAC},guest_announce=off`,
     ],
     ...['-object', 'rng-builtin,id=rng', '-device', 'virtio-rng-device,rng=rng'],
+    // Last: the guest's kernel numbers disks in this order, and the root's has to be the first.
+    ...Array.from({ length: MOST_DISKS }, (_, index) => dataDisk(index, spec.data?.[index]?.serial)).flat(),
     ...(start === 'load' ? ['-incoming', 'defer'] : []),
   ];
 }
 
 /** Address of the saved state for `migrate-incoming`. */
 export const INCOMING_STATE = `fd:${FD.state}`;
+
+/** Name of a data disk's node. */
+export function dataNode(index: number): string {
+  return `data${index}`;
+}
+
+/**
+ * One place for a data disk. Devices are part of saved state and nothing can be plugged in later, so every VM has all
+ * places, and an empty one has no size. What the guest flushes is on the host's disk when it hears of it. Where the host
+ * has no room left, the guest is told of the failed write, as by any other disk.
+ */
+function dataDisk(index: number, serial: string | undefined): string[] {
+  const node = dataNode(index);
+  const file = { driver: 'file', filename: JAIL_PATHS.data(index), locking: 'on', discard: 'unmap' };
+  const cache = { direct: false, 'no-flush': false };
+  const disk =
+    serial === undefined
+      ? { driver: 'null-co', 'node-name': node, size: 0, 'read-zeroes': true }
+      : { driver: 'raw', 'node-name': node, cache, discard: 'unmap', file };
+  const device = `virtio-blk-device,drive=${node},serial=${serial ?? 'none'},werror=report,rerror=report`;
+  return ['-blockdev', JSON.stringify(disk), '-device', device];
+}
 
 /**
  * The block device graph: a qcow2 overlay on read-only ones on a raw image. It is

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { ThawError } from '../../../errors.ts';
 import { joinCgroups } from '../../cgroup.ts';
+import { MOST_DISK_BYTES } from '../../disks.ts';
 import type { Machine, MachineEnd, MachineRecord, MachineSpec, Vmm, VmmIdentity } from '../contract.ts';
 import { type Bind, SYSTEM_BINDS, SYSTEM_LINKS, spawnJailed } from '../jail.ts';
 import { fillMemory } from '../memory.ts';
@@ -155,6 +156,8 @@ class QemuVmm implements Vmm {
       uid: spec.uid,
       gid: spec.uid,
       fileLimit: await largestFile(spec),
+      // A disk can be made larger under a VM that runs.
+      fileMost: spec.data === undefined ? 0 : MOST_DISK_BYTES,
       argv: qemuArguments(this.#facts, spec, state === '' ? 'boot' : 'load'),
     });
     const ended = new Promise<MachineEnd>((resolve) =>
@@ -188,6 +191,7 @@ class QemuVmm implements Vmm {
         writable: spec.memory.shared || !(spec.memory.readOnly && this.mapsReadOnly),
       },
       ...spec.disks.map((from, index) => ({ from, to: JAIL_PATHS.disk(index), writable: index === 0 })),
+      ...(spec.data ?? []).map(({ path }, index) => ({ from: path, to: JAIL_PATHS.data(index), writable: true })),
       { from: join(spec.directory, 'io'), to: JAIL_PATHS.io, writable: true },
     ];
   }
@@ -195,8 +199,9 @@ class QemuVmm implements Vmm {
 
 /** The largest file the VM itself needs, with room for qcow2's tables. */
 async function largestFile(spec: MachineSpec): Promise<number> {
-  const base = await stat(spec.disks.at(-1) ?? spec.memory.path);
-  return Math.max(base.size, spec.shape.memoryMiB * MIB) + 64 * MIB;
+  const files = [spec.disks.at(-1) ?? spec.memory.path, ...(spec.data ?? []).map(({ path }) => path)];
+  const sizes = await Promise.all(files.map(async (path) => (await stat(path)).size));
+  return Math.max(...sizes, spec.shape.memoryMiB * MIB) + 64 * MIB;
 }
 
 /** Adds what the VMM printed to a failure's cause. */

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ThawError } from '../../../errors.ts';
 import type { Machine, MachineEnd, MachineRecord } from '../contract.ts';
-import { killRecorded } from '../process.ts';
-import { JAIL_PATHS } from './arguments.ts';
+import { killRecorded, raiseFileLimit } from '../process.ts';
+import { dataNode, JAIL_PATHS } from './arguments.ts';
 import type { Monitor } from './monitor.ts';
 
 const STATE_SOCKET = 'state.sock';
@@ -60,6 +60,11 @@ export class QemuMachine implements Machine {
       server.close();
       await rm(socketPath, { force: true });
     }
+  }
+
+  async resizeData(index: number, bytes: number): Promise<void> {
+    await raiseFileLimit(this.record.pid, bytes);
+    await this.#monitor.execute('block_resize', { 'node-name': dataNode(index), size: bytes });
   }
 
   /** Loads state from an inherited descriptor. The machine is paused afterwards. */
