@@ -29,7 +29,15 @@ export const ERROR_STATUS = {
 export type ErrorCode = keyof typeof ERROR_STATUS;
 
 /** A project's limit, as the header `x-thaw-limit` names it. */
-export type LimitName = 'requests-per-second' | 'instances' | 'apps' | 'memory' | 'cpus' | 'build-minutes' | 'disk';
+export type LimitName =
+  | 'requests-per-second'
+  | 'instances'
+  | 'apps'
+  | 'memory'
+  | 'cpus'
+  | 'build-minutes'
+  | 'disk'
+  | 'volumes';
 
 export interface ErrorDetails {
   /** What the reader can do next, as one sentence. */

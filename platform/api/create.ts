@@ -30,6 +30,8 @@ import { sandboxFileRoutes } from './sandbox-files.ts';
 import { sandboxStateRoutes } from './sandbox-states.ts';
 import { sandboxRoutes } from './sandboxes.ts';
 import { SETTINGS_SCHEMA_PATH, settingsSchemaRoutes } from './settings-schema.ts';
+import { volumeCopyRoutes } from './volume-copies.ts';
+import { volumeRoutes } from './volumes.ts';
 
 /** Where E2B's clients find their control API. */
 const E2B_PATH = '/e2b';
@@ -58,6 +60,8 @@ const RESOURCES = [
   sandboxExecRoutes,
   sandboxFileRoutes,
   sandboxEventRoutes,
+  volumeRoutes,
+  volumeCopyRoutes,
   auditRoutes,
   settingsSchemaRoutes,
   hostRoutes,
@@ -113,7 +117,7 @@ function logRequests(log: Log) {
 
 /** The routes whose body is no JSON; they have limits of their own, or that of a sandbox's disk. */
 function isUpload({ req: { method, path } }: { req: { method: string; path: string } }): boolean {
-  if (method === 'PUT') return /^\/v1\/sandboxes\/[^/]+\/(files|tree)$/.test(path);
+  if (method === 'PUT') return /^\/v1\/(sandboxes\/[^/]+\/(files|tree)|volumes\/[^/]+\/image)$/.test(path);
   return method === 'POST' && /^\/v1\/apps\/[^/]+\/deployments$/.test(path);
 }
 

@@ -13,6 +13,7 @@ import type { Finding, Host } from '../host/contract.ts';
 import type { Log } from '../log.ts';
 import type { LogLine, LogQuery } from '../logs/contract.ts';
 import type { Sandboxes } from './sandbox-parts.ts';
+import type { Volumes } from './volume-parts.ts';
 
 /** An uploaded tree to build and release. */
 export interface DeployRequest {
@@ -112,6 +113,7 @@ export interface ApiParts {
   /** Bytes that a project takes on disk. */
   diskUse(project: string): Promise<number>;
   sandboxes: Sandboxes;
+  volumes: Volumes;
   /** JSON schema of `thaw.toml`. */
   settingsSchema(): unknown;
   /** The log of an app, oldest line first; ends when `signal` fires. */

@@ -2,24 +2,17 @@ import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { ThawError } from '../errors.ts';
 import { requireScope } from './authentication.ts';
+import { received, sends, streamed } from './bytes.ts';
 import { errors, WITH_KEY } from './describe.ts';
 import { type Api, type ApiEnv, newApi } from './environment.ts';
 import type { ApiParts } from './parts.ts';
 import { SandboxId } from './sandbox-shapes.ts';
-import { upload } from './upload.ts';
 
 const TAR = 'application/x-tar';
 const BYTES = 'application/octet-stream';
 const params = z.object({ id: SandboxId });
 const path = z.string().min(1).max(4096).openapi({ example: '/app/main.py', description: 'Absolute.' });
-const binary = (type: string) => ({ [type]: { schema: { type: 'string' as const, format: 'binary' } } });
 const FAILURES = errors('not_found', 'gone', 'unprocessable', 'quota_exceeded', 'no_room');
-/** As the answers of streams, open: only whole JSON answers can be checked. */
-const sends = (description: string, type: string): { description: string; content?: Record<string, object> } => ({
-  description,
-  content: binary(type),
-});
-
 const read = createRoute({
   method: 'get',
   path: '/v1/sandboxes/{id}/files',
@@ -104,46 +97,4 @@ export function sandboxFileRoutes({ sandboxes, closing }: ApiParts): Api {
       await received(c, (tar) => sandboxes.putTree(id, c.var.principal.project, { path: to, tar }, signalOf(c)));
       return c.body(null, 204);
     });
-}
-
-/** Hands the body on as it comes; what is not wanted of it is taken all the same, so that its sender hears why. */
-async function received(c: Context<ApiEnv>, take: (bytes: AsyncIterable<Uint8Array>) => Promise<void>): Promise<void> {
-  const { body } = c.req.raw;
-  if (body === null || c.req.header('content-length') === '0') return take(nothing());
-  const { source, drain } = upload(body, Number.POSITIVE_INFINITY);
-  try {
-    await take(source);
-  } catch (error) {
-    await drain();
-    throw error;
-  }
-}
-
-async function* nothing(): AsyncGenerator<Uint8Array> {}
-
-/** Answers with bytes as they come; the first ones are waited for, so that a failure has a status of its own. */
-async function streamed(
-  c: Context<ApiEnv>,
-  type: string,
-  produce: (gone: AbortSignal) => AsyncIterable<Uint8Array>,
-): Promise<Response> {
-  const gone = new AbortController();
-  const chunks = produce(gone.signal)[Symbol.asyncIterator]();
-  let next: IteratorResult<Uint8Array> | undefined = await chunks.next();
-  const body = new ReadableStream<Uint8Array>(
-    {
-      async pull(stream) {
-        const { done, value } = next ?? (await chunks.next());
-        next = undefined;
-        if (done === true) stream.close();
-        else stream.enqueue(value);
-      },
-      async cancel(reason) {
-        gone.abort(reason);
-        await Promise.resolve(chunks.return?.()).catch(() => {});
-      },
-    },
-    { highWaterMark: 0 },
-  );
-  return c.body(body, 200, { 'content-type': type, 'cache-control': 'no-store' });
 }

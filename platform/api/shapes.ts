@@ -164,6 +164,8 @@ export const LimitsShape = z
     cpus: most.openapi({ description: 'Of all instances that are awake.' }),
     buildMinutes: most.openapi({ description: 'A day, in UTC.' }),
     diskMiB: whole,
+    volumes: whole,
+    volumeMiB: whole.openapi({ description: 'The sizes of volumes and their snapshots together.' }),
     requestsPerSecond: most.openapi({ description: 'Of all host names of the project together.' }),
   })
   .openapi('ProjectLimits', { description: 'Null: no limit.' });
@@ -173,6 +175,8 @@ export const UsageShape = z
     apps: z.number().int(),
     buildSeconds: z.number().openapi({ description: 'Today, in UTC.' }),
     diskMiB: z.number().int().openapi({ description: 'Of repositories, artifacts, templates and kept installs.' }),
+    volumes: z.number().int(),
+    volumeMiB: z.number().int().openapi({ description: 'The sizes of volumes and their snapshots together.' }),
   })
   .openapi('ProjectUsage');
 

@@ -1,4 +1,5 @@
 import type { SandboxRecords, TemplateRecords } from '../sandboxes/records.ts';
+import type { VolumeRecords } from '../volumes/records.ts';
 import type {
   App,
   AppKind,
@@ -164,6 +165,7 @@ export interface Control extends AsyncDisposable {
   cronRuns: CronRuns;
   sandboxes: SandboxRecords;
   sandboxTemplates: TemplateRecords;
+  volumes: VolumeRecords;
   audit: Audit;
   /** What tokens for ports of sandboxes are signed with, 32 bytes. */
   portKey: Uint8Array;

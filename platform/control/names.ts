@@ -50,6 +50,16 @@ export function requireAppName(name: string): void {
 }
 
 /**
+ * Checks the name of a volume, or of one of its snapshots: a lower-case DNS label of at most 40 characters, as `thaw.toml`
+ * has it.
+ *
+ * @throws ThawError `invalid_input` that says the rule
+ */
+export function requireVolumeName(name: string): void {
+  if (name.length > NAME_MAX || !DNS_LABEL.test(name)) throw badName('volume', name);
+}
+
+/**
  * Checks the name of a key: what a person calls it, 1 to 100 characters on one line.
  *
  * @throws ThawError `invalid_input` that says the rule

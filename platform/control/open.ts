@@ -26,6 +26,7 @@ import { createSandboxTemplates } from './sandbox-templates.ts';
 import { createSandboxes } from './sandboxes.ts';
 import { readScheduled } from './scheduled.ts';
 import { createSeal } from './sealed.ts';
+import { createVolumes } from './volumes.ts';
 
 export interface ControlOptions {
   /** A Postgres to keep the state in; without it PGlite, in the data directory. */
@@ -88,6 +89,7 @@ export async function openControl(options: ControlOptions): Promise<Control> {
     cronRuns: createCronRuns(parts),
     sandboxes: createSandboxes(parts),
     sandboxTemplates: createSandboxTemplates(parts),
+    volumes: createVolumes(parts),
     audit,
     portKey,
     scheduled: () => readScheduled(db),

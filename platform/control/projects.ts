@@ -9,6 +9,7 @@ import { requireProjectName } from './names.ts';
 import type { ControlParts } from './parts.ts';
 import { noSuchProject, projectRowOf } from './project-row.ts';
 import { withDefaults } from './quota.ts';
+import { volumeUse } from './volume-use.ts';
 
 /** The project that is there from the first start. */
 export const DEFAULT_PROJECT = 'default';
@@ -54,7 +55,11 @@ export function createProjects({ db, clock, random, routesChanged }: ControlPart
 
     async usage(name) {
       const { id } = await projectRowOf(db, name);
-      return { apps: await db.$count(apps, eq(apps.projectId, id)), buildSeconds: await builtToday(db, id, clock()) };
+      return {
+        apps: await db.$count(apps, eq(apps.projectId, id)),
+        buildSeconds: await builtToday(db, id, clock()),
+        ...(await volumeUse(db, id)),
+      };
     },
   };
 }

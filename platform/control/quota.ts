@@ -9,6 +9,8 @@ const NO_LIMITS: ProjectLimits = {
   cpus: null,
   buildMinutes: null,
   diskMiB: null,
+  volumes: null,
+  volumeMiB: null,
   requestsPerSecond: null,
 };
 
@@ -17,6 +19,8 @@ const TOLD = {
   apps: { of: 'apps', name: 'apps' },
   buildMinutes: { of: 'minutes of building a day', name: 'build-minutes' },
   diskMiB: { of: 'MiB on disk', name: 'disk' },
+  volumes: { of: 'volumes', name: 'volumes' },
+  volumeMiB: { of: 'MiB of volumes', name: 'volumes' },
 } as const satisfies Partial<Record<keyof ProjectLimits, { of: string; name: LimitName }>>;
 
 /** The limits of a project, of those that were set for it. */

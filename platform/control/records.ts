@@ -1,4 +1,5 @@
 import type { Egress, RuntimeName, Shape } from '../host/contract.ts';
+import type { VolumeMount } from '../volumes/contract.ts';
 
 /** The tenant boundary: keys and apps belong to one. */
 export interface Project {
@@ -20,6 +21,10 @@ export interface ProjectLimits {
   buildMinutes: number | null;
   /** Of repositories, artifacts, templates and kept installs. */
   diskMiB: number | null;
+  /** How many. */
+  volumes: number | null;
+  /** The sizes of volumes and their snapshots together. */
+  volumeMiB: number | null;
   /** Of all its host names together. */
   requestsPerSecond: number | null;
 }
@@ -29,6 +34,9 @@ export interface ProjectUsage {
   apps: number;
   /** Seconds of building today, in UTC. */
   buildSeconds: number;
+  volumes: number;
+  /** Of volumes and their snapshots. */
+  volumeMiB: number;
 }
 
 /** What a key may do: `read` looks, `deploy` pushes and releases, `manage` also makes and ends apps and keys. */
@@ -86,6 +94,14 @@ export interface RunSpec {
   egress?: Egress;
   /** Share of CPU cores; default: as many as the shape has. */
   cpus?: number;
+  /** Volumes that it has. Its template is a VM in which the code is not started yet, for it reads them as it starts. */
+  mounts?: RunMount[];
+}
+
+/** A volume of a deployment. */
+export interface RunMount extends VolumeMount {
+  /** It is no part of the code's settings, but was attached to the app. */
+  attached?: true;
 }
 
 /** A request to an app at set times. */
@@ -273,5 +289,7 @@ export interface RouteEntry {
   shape: Shape;
   /** Share of CPU cores of an instance; absent = as many as its shape has. */
   cpus?: number;
+  /** Volumes of its one instance; absent = none. */
+  mounts?: VolumeMount[];
   scaling: Scaling;
 }

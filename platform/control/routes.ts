@@ -42,8 +42,15 @@ export async function readRoutes(db: Database): Promise<RouteEntry[]> {
 }
 
 /** What the edge and the host need to know of how it is run. */
-function ofRun({ port, shape, egress, cpus }: RunSpec): Pick<RouteEntry, 'port' | 'shape' | 'egress' | 'cpus'> {
-  return { port, shape, ...(egress === undefined ? {} : { egress }), ...(cpus === undefined ? {} : { cpus }) };
+function ofRun(run: RunSpec): Pick<RouteEntry, 'port' | 'shape' | 'egress' | 'cpus' | 'mounts'> {
+  const { port, shape, egress, cpus, mounts } = run;
+  return {
+    port,
+    shape,
+    ...(egress === undefined ? {} : { egress }),
+    ...(cpus === undefined ? {} : { cpus }),
+    ...(mounts === undefined ? {} : { mounts: mounts.map(({ volume, path }) => ({ volume, path })) }),
+  };
 }
 
 /** Tells those who asked that the routes changed. */

@@ -38,7 +38,14 @@ test('what an app asks for holds, within what the operator allows', () => {
 });
 
 test('an instance takes its memory and processors of what an admin has set for its project', () => {
-  const limits = { apps: null, buildMinutes: null, diskMiB: null, requestsPerSecond: null };
+  const limits = {
+    apps: null,
+    buildMinutes: null,
+    diskMiB: null,
+    requestsPerSecond: null,
+    volumes: null,
+    volumeMiB: null,
+  };
   const set = new Map([['default', { ...limits, instances: null, memoryMiB: 1024, cpus: null }]]);
   const [whole, part] = withLimits([entry('a', 'd1'), { ...entry('b', 'd2'), cpus: 0.5 }], readConfig({}), set);
   assert.deepEqual(whole?.takes, { instances: 1, memoryMiB: 512, cpus: 2 });

@@ -4,7 +4,10 @@ import type { Context } from '../context.ts';
 import { table } from '../table.ts';
 import { ago } from '../time.ts';
 
-const LIMITS = ['apps', 'instances', 'memoryMiB', 'cpus', 'buildMinutes', 'diskMiB', 'requestsPerSecond'] as const;
+const LIMITS = [
+  ...(['apps', 'instances', 'memoryMiB', 'cpus', 'buildMinutes', 'diskMiB'] as const),
+  ...(['volumes', 'volumeMiB', 'requestsPerSecond'] as const),
+];
 
 /** `thaw projects`: list, create, limits. */
 export function addProjects(program: Command, context: Context): void {
@@ -71,8 +74,7 @@ function limit(assignment: string): [string, number | null] {
   });
 }
 
-function used(key: (typeof LIMITS)[number], { apps, buildSeconds, diskMiB }: ProjectUsage): string {
-  if (key === 'apps') return String(apps);
-  if (key === 'diskMiB') return String(diskMiB);
-  return key === 'buildMinutes' ? `${(buildSeconds / 60).toFixed(1)} today` : '-';
+function used(key: (typeof LIMITS)[number], usage: ProjectUsage): string {
+  if (key === 'buildMinutes') return `${(usage.buildSeconds / 60).toFixed(1)} today`;
+  return key in usage ? String(usage[key as keyof ProjectUsage]) : '-';
 }

@@ -20,6 +20,7 @@ const HOST = 'platform/host/contract.ts';
 const CONTROL = 'platform/control/contract.ts';
 const LOGS = 'platform/logs/contract.ts';
 const SANDBOXES = ['platform/sandboxes/contract.ts', 'platform/sandboxes/records.ts'];
+const VOLUMES = ['platform/volumes/contract.ts', 'platform/volumes/records.ts'];
 const SDK = 'platform/sdk/';
 const MANIFEST = 'package.json';
 const EVERYTHING = ['platform/', 'router/', 'builders/', 'runtime-images/', MANIFEST];
@@ -48,13 +49,13 @@ export const LAWS: readonly Law[] = [
   },
   {
     room: 'platform/control/',
-    may: [ERRORS, LOG, HOST, ...SANDBOXES],
+    may: [ERRORS, LOG, HOST, ...SANDBOXES, ...VOLUMES],
     packages: HTTP,
     because: 'control sees the Host contract, never what is behind it',
   },
   {
     room: 'platform/api/',
-    may: [ERRORS, LOG, HOST, LOGS, ...SANDBOXES, 'platform/control/'],
+    may: [ERRORS, LOG, HOST, LOGS, ...SANDBOXES, ...VOLUMES, 'platform/control/'],
     packages: SQL,
     because: 'the API sees the control plane and the Host contract',
   },
@@ -74,14 +75,20 @@ export const LAWS: readonly Law[] = [
   },
   {
     room: 'platform/sandboxes/',
-    may: [ERRORS, LOG, HOST, CONTROL, LOGS, 'platform/crons/alarm.ts'],
+    may: [ERRORS, LOG, HOST, CONTROL, LOGS, 'platform/crons/alarm.ts', 'platform/volumes/contract.ts'],
     packages: [...SQL, ...HTTP],
     because: 'sandboxes stand on the Host contract and are handed where to keep their records',
   },
   {
+    room: 'platform/volumes/',
+    may: [ERRORS, LOG, HOST, CONTROL],
+    packages: [...SQL, ...HTTP],
+    because: 'volumes stand on the Host contract and are handed where to keep their records',
+  },
+  {
     room: SDK,
     may: [],
-    types: [ERRORS, HOST, CONTROL, LOGS, ...SANDBOXES],
+    types: [ERRORS, HOST, CONTROL, LOGS, ...SANDBOXES, ...VOLUMES],
     packages: 'all',
     because: 'the SDK runs anywhere: of the platform it has types alone',
   },
