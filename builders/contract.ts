@@ -1,7 +1,7 @@
 import type { Hono } from 'hono';
-import type { App, Control, Deployment, Principal, Release } from '../platform/control/contract.ts';
+import type { App, Control, Deployment, Principal, Release, RunMount } from '../platform/control/contract.ts';
 import type { ErrorCode } from '../platform/errors.ts';
-import type { Host } from '../platform/host/contract.ts';
+import type { Host, Vm } from '../platform/host/contract.ts';
 import type { Log } from '../platform/log.ts';
 import type { BuildCache } from './build-cache.ts';
 
@@ -41,14 +41,31 @@ export interface BuildParts {
   settings: BuildSettings;
   /** Told of each build that is over: `ready`, or what went wrong; waiting in line is counted. */
   built?(build: { outcome: 'ready' | ErrorCode; ms: number }): void;
-  /** Called before a deployment is put in front of its branch: makes ready what requests will then need. Never throws. */
-  beforeRelease?(deployment: Deployment): Promise<void>;
+  /**
+   * The volumes that a deployment of an app gets: those that its settings mount, and those that are attached to the app.
+   *
+   * @throws ThawError when it cannot have one of them
+   */
+  mounts?(app: App, branch: string, wanted: RunMount[]): Promise<RunMount[]>;
+  /**
+   * Called before a deployment is put in front of its branch: makes ready what requests will then need.
+   *
+   * @returns for one with volumes, which it has by now, what is to be told how it goes on
+   * @throws ThawError only for one with volumes: it does not start, and the one in front goes on
+   */
+  beforeRelease?(deployment: Deployment): Promise<Handover | undefined>;
   /** Public address of a branch's release, e.g. `http://hello.localhost:8080/`. */
   url(app: string, branch: string): string;
   /** Absolute path of the directory that holds the git repositories and the hooks' socket. */
   repos: string;
   /** Absolute path of the Node binary that runs git's hooks. */
   node: string;
+}
+
+/** From one deployment to another of which only one may run at a time. Disposing it before it is done takes it back. */
+export interface Handover extends AsyncDisposable {
+  /** The new deployment is in front. */
+  done(): Promise<void>;
 }
 
 /** Takes one line of progress for the person who deploys: plain text, no line end. */
@@ -102,6 +119,12 @@ export interface Builders extends AsyncDisposable {
    * @returns the new template's id, already recorded
    */
   rebake(deployment: string, signal?: AbortSignal): Promise<string>;
+  /**
+   * Starts the code of a deployment with volumes in its VM, where nothing of it runs yet, and waits until it answers.
+   *
+   * @throws ThawError `build_failed` when it does not
+   */
+  start(vm: Pick<Vm, 'id' | 'address'>, deployment: string, signal: AbortSignal): Promise<void>;
   /** Makes refs, deployments and releases agree after a crash. To be called once, before anything is pushed. */
   reconcile(signal?: AbortSignal): Promise<void>;
   /**

@@ -1,6 +1,7 @@
 import { type Deployment, PRODUCTION_BRANCH, type Release } from '../platform/control/contract.ts';
 import { ThawError } from '../platform/errors.ts';
-import type { BuildParts, Deployed, DeployRequest, Report } from './contract.ts';
+import type { BuildParts, Deployed, DeployRequest, Handover, Report } from './contract.ts';
+import { handOver } from './hand-over.ts';
 import type { PipelineParts } from './parts.ts';
 import { prepare } from './prepare.ts';
 
@@ -30,15 +31,22 @@ export async function deploy(
   return { app: await control.apps.get(app.name, null), deployment, release, url: url(app.name, branch) };
 }
 
-/** Puts a ready deployment in front of its branch. */
+/**
+ * Puts a ready deployment in front of its branch.
+ *
+ * @param begun when it has taken over already
+ */
 export async function releaseOf(
-  { control, log, beforeRelease }: BuildParts,
+  parts: BuildParts,
   deployment: Deployment,
   reason: 'push' | 'deploy' | 'environment',
+  begun?: Handover,
 ): Promise<Release> {
+  const { control, log } = parts;
   const { app, branch, id } = deployment;
-  await beforeRelease?.(deployment);
+  await using handover = begun ?? (await handOver(parts, deployment));
   const release = await control.releases.create({ app, branch, deployment: id, reason });
+  await handover?.done();
   log.info({ app, branch, deployment: id, release: release.number, preview: branch !== PRODUCTION_BRANCH }, 'released');
   return release;
 }

@@ -1,4 +1,5 @@
 import type { AppKind, RunSpec } from '../platform/control/contract.ts';
+import type { Host, Vm } from '../platform/host/contract.ts';
 import { withValues } from './app-environment.ts';
 import { ask } from './ask.ts';
 import { LOAD_PORT, loadOrder, runner } from './function/runner.ts';
@@ -7,6 +8,7 @@ import { guestProgram } from './guest-program.ts';
 import type { PipelineParts } from './parts.ts';
 import { type ScopedVm, thawScoped } from './scoped-vm.ts';
 import { type PackedFile, packFiles } from './tar.ts';
+import { AFTER_THAW } from './worker.ts';
 
 export interface LaunchRequest {
   kind: AppKind;
@@ -25,21 +27,27 @@ const OPEN = { mode: 'public' as const };
  * Thaws a VM of the run's runtime, puts the artifact in and starts the code; resolves when it is started, not when it
  * answers. The VM has memory of its own, so it can be frozen.
  */
-export async function launch(
+export async function launch(parts: PipelineParts, request: LaunchRequest, signal: AbortSignal): Promise<ScopedVm> {
+  await using stack = new AsyncDisposableStack();
+  const vm = stack.use(await place(parts, request, signal));
+  await start(parts.host, vm, request, signal);
+  stack.move();
+  return vm;
+}
+
+/** Thaws a VM of the run's runtime and puts the artifact in. Nothing of it runs yet. */
+export async function place(
   parts: PipelineParts,
-  { kind, run, environment, labels, artifact }: LaunchRequest,
+  { kind, run, labels, artifact }: Omit<LaunchRequest, 'environment'>,
   signal: AbortSignal,
 ): Promise<ScopedVm> {
   const { host, prepared } = parts;
   const request = { labels, egress: run.egress ?? OPEN, ...(run.cpus === undefined ? {} : { cpus: run.cpus }) };
-  const env = withValues(run.env, environment);
   await using stack = new AsyncDisposableStack();
   if (kind === 'function') {
     const { accelerator } = await host.facts();
     const vm = stack.use(await prepared.thaw(await runner(accelerator, run.shape), request, signal));
     await host.putTree(vm.id, APP, artifact, signal);
-    const body = loadOrder({ ...run, env });
-    await ask({ host: vm.address, port: LOAD_PORT, body, signal });
     stack.move();
     return vm;
   }
@@ -48,9 +56,24 @@ export async function launch(
   const vm = stack.use(await thawScoped(host, { ...request, template: id, memory: 'own' }, signal));
   await host.putTree(vm.id, PROGRAMS, packFiles(await programs(kind, run)), signal);
   await host.putTree(vm.id, APP, artifact, signal);
-  await host.startProcess(vm.id, { argv: run.argv, env, cwd: APP, user: 'app' }, signal);
   stack.move();
   return vm;
+}
+
+/** Starts what `place` has put in; resolves when it is started, not when it answers. */
+export async function start(
+  host: Pick<Host, 'startProcess'>,
+  vm: Pick<Vm, 'id' | 'address'>,
+  { kind, run, environment }: Pick<LaunchRequest, 'kind' | 'run' | 'environment'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const env = withValues(run.env, environment);
+  if (kind === 'function') {
+    await ask({ host: vm.address, port: LOAD_PORT, body: loadOrder({ ...run, env }), signal });
+    return;
+  }
+  const more = run.mounts === undefined ? {} : AFTER_THAW;
+  await host.startProcess(vm.id, { argv: run.argv, env: { ...env, ...more }, cwd: APP, user: 'app' }, signal);
 }
 
 /** Programs of ours that run with the app, or as it. */

@@ -16,6 +16,7 @@ import { guestProgram } from './guest-program.ts';
 import { PreparedTemplates } from './prepared.ts';
 import { Rebaking } from './rebake.ts';
 import { redeploy } from './redeploy.ts';
+import { startDeployment } from './start-deployment.ts';
 
 /** Bakes of existing deployments that may run at once, beside the builds. */
 const REBAKES = 2;
@@ -44,6 +45,7 @@ export async function openBuilders(parts: BuildParts): Promise<Builders> {
     diskUse: disk,
     redeploy: (request, report, signal) => redeploy(pipeline, request, report, signal),
     rebake: (deployment, signal) => rebaking.rebake(deployment, signal),
+    start: (vm, deployment, signal) => startDeployment(pipeline, vm, deployment, signal),
     reconcile: (signal) => reconcile(push, signal),
     async warm(signal = new AbortController().signal) {
       const { accelerator } = await parts.host.facts();

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { App, Deployment } from '../platform/control/contract.ts';
+import type { App, Deployment, RunSpec } from '../platform/control/contract.ts';
 import { type ErrorCode, ThawError } from '../platform/errors.ts';
 import { bake } from './bake.ts';
 import { type Built, build } from './build.ts';
@@ -97,7 +97,10 @@ async function deploying(
     const both = signal ? AbortSignal.any([signal, limit.signal]) : limit.signal;
     const started = performance.now();
     began = started;
-    const { kind, run, scaling, crons, template } = await make(begun, tell, both);
+    const built = await make(begun, tell, both);
+    const { kind, scaling, crons } = built;
+    const run = await withVolumes(parts, { app, branch }, built.run);
+    const template = isDeepStrictEqual(run.mounts, built.run.mounts) ? built.template : null;
     if (template) return await control.deployments.ready(begun.id, { kind, template, run, scaling, crons });
     const order = await bakeRequest(parts, { ...begun, kind, run });
     made.template = await bake(parts, order, tell, both);
@@ -121,6 +124,21 @@ async function deploying(
         .catch((err: unknown) => log.warn({ err }, 'a build was not counted'));
     }
   }
+}
+
+/** A run with the volumes that it gets now. @throws ThawError when it cannot have one of them */
+async function withVolumes(
+  { mounts: find }: PipelineParts,
+  { app, branch }: { app: App; branch: string },
+  { mounts: before = [], ...run }: RunSpec,
+): Promise<RunSpec> {
+  const mounts =
+    (await find?.(
+      app,
+      branch,
+      before.filter(({ attached }) => attached === undefined),
+    )) ?? [];
+  return mounts.length === 0 ? run : { ...run, mounts };
 }
 
 /** A deployment whose app was removed meanwhile is gone, and needs no reason any more. */

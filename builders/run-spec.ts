@@ -36,7 +36,8 @@ const RENEWAL: Record<Built['runtime'], Record<string, string>> = {
 export function runSpec(built: Built, settings: Settings): RunSpec {
   const { port = PORT, memoryMiB, vcpus = 1, ...rest } = machineOf(settings);
   const release = settings.release ?? built.release;
-  const more = { ...rest, ...(release === undefined ? {} : { release }) };
+  const mounts = settings.mounts?.length ? { mounts: settings.mounts } : {};
+  const more = { ...rest, ...(release === undefined ? {} : { release }), ...mounts };
   const shape = (fallback: number): Shape => ({ memoryMiB: memoryMiB ?? fallback, vcpus });
   if (built.kind === 'function') {
     if (built.entry === undefined || built.name === undefined) throw incomplete();

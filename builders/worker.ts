@@ -3,6 +3,9 @@ import type { Scaling } from '../platform/control/contract.ts';
 /** Made in the copy in which a release command runs: no worker is to run there. */
 export const IN_RELEASE = '/tmp/.thaw-release';
 
+/** In the environment of code that is started after the thaw, with its volumes: its worker has no thaw to wait for. */
+export const AFTER_THAW = { THAW_STARTED: '1' };
+
 /**
  * Starts the web process, and beside it the worker: not in the VM that is frozen, where it would take work that then stands
  * still, but in the copies, some seconds after their thaw. How many thaws there were stands in the agent's page
@@ -13,7 +16,7 @@ worker=$1
 shift
 (
   frozen=$(thaws)
-  while [ "$(thaws)" = "$frozen" ]; do sleep 0.2; done
+  while [ -z "$THAW_STARTED" ] && [ "$(thaws)" = "$frozen" ]; do sleep 0.2; done
   sleep 3
   [ ! -e ${IN_RELEASE} ] || exit 0
   while :; do

@@ -71,6 +71,8 @@ const schema = z.object({
   THAW_BUILD_TIMEOUT_MS: count(1000, 3_600_000).default(600_000),
   /** Longest time code may take from its start to its first open port. */
   THAW_START_TIMEOUT_MS: count(100, 600_000).default(60_000),
+  /** Most of one volume. */
+  THAW_VOLUME_MAX_MB: count(16, 4_194_304).default(102_400),
   /** Log bytes kept on disk per app. */
   THAW_LOG_MB: count(1, 10_240).default(16),
   /** Who may read the metrics without a key: nobody, or programs on this machine. */
@@ -137,6 +139,8 @@ export interface Config {
   maxSourceBytes: number;
   buildTimeoutMs: number;
   startTimeoutMs: number;
+  /** Most MiB of one volume. */
+  volumeMaxMiB: number;
   logBytes: number;
   metrics: Parsed['THAW_METRICS'];
   keepTemplates: number;
@@ -203,6 +207,7 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     maxSourceBytes: value.THAW_MAX_SOURCE_MB * 1024 * 1024,
     buildTimeoutMs: value.THAW_BUILD_TIMEOUT_MS,
     startTimeoutMs: value.THAW_START_TIMEOUT_MS,
+    volumeMaxMiB: value.THAW_VOLUME_MAX_MB,
     logBytes: value.THAW_LOG_MB * 1024 * 1024,
     metrics: value.THAW_METRICS,
     keepTemplates: value.THAW_KEEP_TEMPLATES,

@@ -2,10 +2,11 @@ import type { Edge } from '../router/edge.ts';
 import type { Instance as EdgeInstance, Route } from '../router/parts.ts';
 import type { InstanceView } from '../router/pool.ts';
 import type { RouteTable } from '../router/table.ts';
+import { Alone, type AloneParts } from './alone.ts';
 import type { Instance } from './api/parts.ts';
 import { deploymentLabel } from './control/names.ts';
 import { ThawError } from './errors.ts';
-import type { Host, Vm } from './host/contract.ts';
+import type { Vm } from './host/contract.ts';
 import type { Log } from './log.ts';
 import type { LogCollector } from './logs/collector.ts';
 import type { AppRoute } from './route-limits.ts';
@@ -13,14 +14,15 @@ import type { AppRoute } from './route-limits.ts';
 /** Tells an app's instance from the VMs of builds. */
 const ROLE = 'instance';
 
-export interface InstancesParts {
-  host: Host;
+export interface InstancesParts extends AloneParts {
   collector: LogCollector;
   table: RouteTable<AppRoute>;
   /** The control plane's id of an app, by its name; undefined when it is gone. */
   appId(name: string): Promise<string | undefined>;
   /** Bakes a deployment again whose template no longer fits; answers the new one. */
   rebake(deployment: string, signal: AbortSignal): Promise<string>;
+  /** Starts the code of a deployment with volumes in its VM, and waits until it answers. @throws ThawError `build_failed` */
+  start(vm: Vm, deployment: string, signal: AbortSignal): Promise<void>;
   log: Log;
 }
 
@@ -29,9 +31,16 @@ export class Instances {
   readonly #parts: InstancesParts;
   /** Number of the last log line taken of each instance that sleeps. */
   readonly #taken = new Map<string, number>();
+  readonly #alone: Alone;
 
   constructor(parts: InstancesParts) {
     this.#parts = parts;
+    this.#alone = new Alone(parts, ROLE);
+  }
+
+  /** Lets no other deployment of an app have its volumes until this is disposed. */
+  next(app: string, deployment: string): Disposable {
+    return this.#alone.next(app, deployment);
   }
 
   /** Thaws one instance; a template that is gone or no longer fits this host is baked again first. */
@@ -130,12 +139,7 @@ export class Instances {
   /** What the code said as it failed is for its author, who finds it in the log, and not for a client of the edge. */
   #rebake(deployment: string, signal: AbortSignal): Promise<string> {
     return this.#parts.rebake(deployment, signal).catch((error: unknown) => {
-      if (!(error instanceof ThawError) || error.code !== 'build_failed') throw error;
-      this.#parts.log.warn({ deployment, why: error.message }, 'the code did not start again');
-      throw new ThawError('app_crashed', 'The app could not be started again.', {
-        hint: 'Its author finds the reason in the server log; a new push replaces it.',
-        cause: error,
-      });
+      throw unspoken(error, (why) => this.#parts.log.warn({ deployment, why }, 'the code did not start again'));
     });
   }
 
@@ -144,7 +148,7 @@ export class Instances {
     return this.#clone(route, route.template, signal);
   }
 
-  #clone(route: AppRoute, template: string, signal: AbortSignal): Promise<Vm> {
+  async #clone(route: AppRoute, template: string, signal: AbortSignal): Promise<Vm> {
     const labels = {
       role: ROLE,
       label: deploymentLabel(route.deployment, route.app),
@@ -154,7 +158,15 @@ export class Instances {
     const { egress = { mode: 'public' }, cpus, limits } = route;
     const memory = limits.sleep === 'freeze' ? 'own' : 'clone';
     const request = { template, labels, egress, memory, ...(cpus === undefined ? {} : { cpus }) } as const;
-    return this.#parts.host.thaw(request, signal);
+    if (route.mounts === undefined) return this.#parts.host.thaw(request, signal);
+    const vm = await this.#alone.thaw(route, request, signal);
+    try {
+      await this.#parts.start(vm, route.deployment, signal);
+      return vm;
+    } catch (error) {
+      await this.#parts.host.end(vm.id);
+      throw error;
+    }
   }
 
   /** @param after number of the last line taken; absent: as this server or an earlier one left it */
@@ -172,4 +184,14 @@ export class Instances {
       this.#taken.delete(id);
     }
   }
+}
+
+/** A failure of an app's own code, without its words. */
+function unspoken(error: unknown, tell: (why: string) => void): unknown {
+  if (!(error instanceof ThawError) || error.code !== 'build_failed') return error;
+  tell(error.message);
+  return new ThawError('app_crashed', 'The app could not be started again.', {
+    hint: 'Its author finds the reason in the server log; a new push replaces it.',
+    cause: error,
+  });
 }

@@ -7,7 +7,7 @@ import { deploymentLabel } from './control/names.ts';
 const QUEUE_PER_PLACE = 8;
 
 /** A route as the edge knows it, and what is thawed for it; a template that is null has to be baked again. */
-export type AppRoute = Route & Pick<RouteEntry, 'template' | 'egress' | 'cpus'>;
+export type AppRoute = Route & Pick<RouteEntry, 'template' | 'egress' | 'cpus' | 'mounts'>;
 
 /**
  * The routes of the control plane with the limits that hold for each: its author's
@@ -25,10 +25,21 @@ export function withLimits(
   return entries.map((entry) => ({
     ...entry,
     front: front.has(entry.deployment),
-    limits: limitsOf(entry.scaling, config),
+    limits: limitsOf(entry.mounts === undefined ? entry.scaling : alone(entry.scaling), config),
     takes: { instances: 1, memoryMiB: entry.shape.memoryMiB, cpus: entry.cpus ?? entry.shape.vcpus },
     ...projectLimits(projects.get(entry.project), config),
   }));
+}
+
+/** A volume is in one machine at a time: so is the app, and it sleeps as it is. */
+function alone(scaling: Scaling): Scaling {
+  const { minInstances, ...rest } = scaling;
+  return {
+    sleep: 'freeze',
+    ...rest,
+    maxInstances: 1,
+    ...(minInstances === undefined ? {} : { minInstances: Math.min(minInstances, 1) }),
+  };
 }
 
 /** What an admin has set for a project, within what the operator allows to each. */

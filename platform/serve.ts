@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { serve as listen, type ServerType } from '@hono/node-server';
 import { openBuilders } from '../builders/open.ts';
 import { settingsJsonSchema } from '../builders/settings/json-schema.ts';
 import { openEdge } from '../router/edge.ts';
@@ -10,15 +9,16 @@ import { edgeUrl } from './api/url.ts';
 import { AppIds } from './app-ids.ts';
 import { buildSettings } from './build-settings.ts';
 import type { Config } from './config.ts';
-import type { Deployment } from './control/contract.ts';
+import { type Deployment, PRODUCTION_BRANCH } from './control/contract.ts';
 import { branchLabel, deploymentLabel } from './control/names.ts';
 import { openControl } from './control/open.ts';
 import { cronRequest } from './cron-request.ts';
 import { openCrons } from './crons/open.ts';
-import { ThawError } from './errors.ts';
 import { examine } from './examine.ts';
+import { GRACE_MS, Handovers } from './handovers.ts';
 import { openHost } from './host/open.ts';
 import { Instances } from './instances.ts';
+import { listenOn } from './listen.ts';
 import type { Log } from './log.ts';
 import { AccessLog } from './logs/access.ts';
 import { LogCollector } from './logs/collector.ts';
@@ -32,6 +32,7 @@ import { SandboxEdge } from './sandbox-edge.ts';
 import { ROLE as SANDBOX } from './sandboxes/making.ts';
 import { openSandboxes } from './sandboxes/open.ts';
 import { VERSION } from './version.ts';
+import { openVolumes } from './volumes/open.ts';
 
 export interface Server extends AsyncDisposable {
   /** Addresses that it listens on, `host:port`. */
@@ -81,6 +82,13 @@ export async function serve(config: Config, log: Log): Promise<Server> {
   });
   const url = (app: string, branch: string) =>
     edgeUrl(branchLabel(branch, app), { domain: config.domain, edgePort: config.edge.port });
+  const volumes = await openVolumes({
+    host,
+    control,
+    mostMiB: config.volumeMaxMiB,
+    stop: (app) => handovers.stop(app),
+    log: log.child({ room: 'volumes' }),
+  });
   const builders = opened.use(
     await openBuilders({
       host,
@@ -89,7 +97,9 @@ export async function serve(config: Config, log: Log): Promise<Server> {
       settings: await buildSettings(config),
       url,
       built: (build) => metrics.observe.build(build),
-      beforeRelease: (deployment) => warmAhead(deployment),
+      mounts: (app, branch, wanted) =>
+        volumes.choose({ app: app.name, project: app.project, preview: branch !== PRODUCTION_BRANCH }, wanted),
+      beforeRelease: async (deployment) => (await handovers.begin(deployment)) ?? warmAhead(deployment),
       repos: join(config.data, 'repos'),
       node: process.execPath,
     }),
@@ -108,6 +118,8 @@ export async function serve(config: Config, log: Log): Promise<Server> {
       },
       awake: (project) => edge.instances().filter((one) => one.project === project && one.state !== 'asleep').length,
       gone: (sandbox) => ports.gone(sandbox),
+      disks: (project, mounts) => volumes.disks(project, mounts),
+      adopt: (project, copies, fork) => volumes.adopt(project, copies, fork),
       journal: store,
       clock: () => new Date(),
       random: randomBytes,
@@ -121,6 +133,9 @@ export async function serve(config: Config, log: Log): Promise<Server> {
     table,
     appId: (name) => ids.of(name),
     rebake: builders.rebake,
+    disks: (project, mounts) => volumes.disks(project, mounts),
+    start: builders.start,
+    retire: (deployment) => edge.retire(deployment, GRACE_MS),
     log,
   });
   const edge = opened.use(
@@ -160,15 +175,16 @@ export async function serve(config: Config, log: Log): Promise<Server> {
     edge.keep(table.kept());
   };
   /** Where the old code is running, the new one runs before it is put in front: nobody waits for its thaw. */
-  const warmAhead = async ({ id, app, branch }: Pick<Deployment, 'id' | 'app' | 'branch'>) => {
+  const warmAhead = async ({ id, app, branch }: Pick<Deployment, 'id' | 'app' | 'branch'>): Promise<undefined> => {
     await changed();
     const next = table.get(deploymentLabel(id, app));
     const front = table.get(branchLabel(branch, app))?.deployment;
     const running = edge.instances().some(({ deployment, state }) => deployment === front && state !== 'asleep');
-    if (next === undefined || !running) return;
+    if (next === undefined || !running) return undefined;
     await edge.warm(next, AbortSignal.timeout(config.wakeTimeoutMs)).catch((err: unknown) => {
       log.info({ deployment: id, err }, 'the new code could not be thawed ahead');
     });
+    return undefined;
   };
   const crons = opened.use(
     await openCrons({
@@ -189,6 +205,8 @@ export async function serve(config: Config, log: Log): Promise<Server> {
     return reading;
   };
   opened.defer(control.onRoutesChanged(() => void changed()));
+  const startMs = config.startTimeoutMs + config.wakeTimeoutMs;
+  const handovers = new Handovers({ table, edge, instances, changed, startMs, log: log.child({ room: 'handovers' }) });
   await builders.reconcile();
   await changed();
   await instances.takeBack(edge, new Set([SANDBOX]));
@@ -221,6 +239,7 @@ export async function serve(config: Config, log: Log): Promise<Server> {
     buildCache: builders.cache,
     diskUse: (project) => builders.diskUse(project),
     sandboxes,
+    volumes,
     settingsSchema: settingsJsonSchema,
     logs: (app, { follow, query, limit }, signal) =>
       follow ? store.follow(app.id, query, limit, signal) : iterate(store.read(app.id, query, limit)),
@@ -257,31 +276,4 @@ export async function serve(config: Config, log: Log): Promise<Server> {
 
 async function* iterate<T>(all: Promise<T[]>): AsyncIterable<T> {
   yield* await all;
-}
-
-async function listenOn(
-  fetch: (request: Request) => Response | Promise<Response>,
-  { host, port }: Config['api'],
-): Promise<AsyncDisposable & { address: string }> {
-  const server = await new Promise<ServerType>((resolve, reject) => {
-    const starting = listen({ fetch, hostname: host, port, overrideGlobalObjects: false }, () => resolve(starting));
-    starting.once('error', (cause) =>
-      reject(
-        new ThawError('misconfigured', `The API cannot listen on ${host}:${port}.`, {
-          hint: 'Another server may run there; set THAW_API to an address that is free.',
-          cause,
-        }),
-      ),
-    );
-  });
-  const address = server.address();
-  const actual = typeof address === 'object' && address !== null ? address.port : port;
-  return {
-    address: `${host}:${actual}`,
-    async [Symbol.asyncDispose]() {
-      const closed = new Promise((resolve) => server.close(resolve));
-      if ('closeAllConnections' in server) server.closeAllConnections();
-      await closed;
-    },
-  };
 }

@@ -38,6 +38,10 @@ export interface Edge extends AsyncDisposable {
    * @throws ThawError why it is not
    */
   warm(route: Route, signal: AbortSignal): Promise<void>;
+  /** Ends the instances of a deployment, after what is under way there, and resolves when they are gone. */
+  retire(deployment: string, graceMs: number): Promise<void>;
+  /** Lets the requests of a deployment wait until this is disposed; they go where their names lead by then. */
+  hold(deployment: string): Disposable;
   /** The instances that run now. */
   instances(): InstanceView[];
   /** Requests that wait for a place on an instance of `deployment`. */
@@ -134,6 +138,8 @@ export async function openEdge(parts: EdgeParts, listen: Listen): Promise<Edge> 
     drain: (deployment) => pool.drain(deployment),
     keep: (routes) => pool.keep(routes),
     warm: (route, signal) => pool.warm(route, signal),
+    retire: (deployment, graceMs) => pool.retire(deployment, graceMs),
+    hold: (deployment) => pool.holds.hold(deployment),
     instances: () => pool.instances(),
     waiting: (deployment) => pool.waiting(deployment),
     queues: () => pool.queues(),

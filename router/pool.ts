@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Holds } from './hold.ts';
 import { Lane } from './lane.ts';
 import type { Lease } from './lease.ts';
 import type { EdgeParts, Instance, Route } from './parts.ts';
@@ -5,6 +7,9 @@ import { noRoom, Quota, requirePossible } from './quota.ts';
 import { closing, refusal } from './refusal.ts';
 import type { Resident } from './resident.ts';
 import { Rest } from './rest.ts';
+
+/** How often it is looked whether a deployment has come to rest. */
+const RETIRE_POLL_MS = 10;
 
 /** An instance as the API shows it. */
 export interface InstanceView {
@@ -36,7 +41,8 @@ export class Pool {
   readonly #byId = new Map<string, Resident>();
   readonly #quota = new Quota();
   readonly #rest: Rest;
-  readonly #ends = new Set<Promise<void>>();
+  readonly #ends = new Map<string, Promise<void>>();
+  readonly holds = new Holds();
   #closed = false;
 
   constructor(parts: PoolParts) {
@@ -108,6 +114,22 @@ export class Pool {
     this.#lanes.get(deployment)?.drain();
   }
 
+  /**
+   * Ends all instances of a deployment and resolves when they are gone. What is under way is answered first, within the
+   * grace time.
+   */
+  async retire(deployment: string, graceMs: number): Promise<void> {
+    const lane = this.#lanes.get(deployment);
+    if (lane === undefined) return;
+    lane.keep(0);
+    const busy = () => lane.gate.waiting > 0 || [...lane.residents].some(({ requests }) => requests > 0);
+    const until = this.#parts.now() + graceMs;
+    while (busy() && this.#parts.now() < until) await sleep(RETIRE_POLL_MS);
+    const going = [...lane.residents];
+    for (const resident of going) lane.dismiss(resident);
+    await Promise.all(going.map(({ instance }) => this.#ends.get(instance.id)));
+  }
+
   instances(): InstanceView[] {
     return [...this.#byId.values()].map(({ instance, route, retired, state, requests, lasting }) => ({
       id: instance.id,
@@ -143,7 +165,7 @@ export class Pool {
     this.#closed = true;
     for (const lane of [...this.#lanes.values()]) lane.close(closing());
     for (const resident of [...this.#byId.values()]) this.#letGo(resident, instances);
-    await Promise.all(this.#ends);
+    await Promise.all(this.#ends.values());
   }
 
   #letGo(resident: Resident, instances: 'keep' | 'end' | 'sleep'): void {
@@ -221,7 +243,7 @@ export class Pool {
   #background(instance: string, work: () => Promise<void>): void {
     const ending = work()
       .catch((err: unknown) => this.#parts.log.error({ instance, err }, 'instance could not be ended'))
-      .finally(() => this.#ends.delete(ending));
-    this.#ends.add(ending);
+      .finally(() => this.#ends.delete(instance));
+    this.#ends.set(instance, ending);
   }
 }

@@ -26,6 +26,10 @@ export async function reach(pool: Pool, call: Call): Promise<Reached> {
   let fresh = false;
   for (let { route } = call; ; route = call.routeNow()) {
     const { app, limits } = route;
+    if (pool.holds.has(route.deployment)) {
+      await pool.holds.past(route.deployment, limits.wakeTimeoutMs, call.signal());
+      continue;
+    }
     const lease = pool.take(route) ?? (await pool.wait(route, call.signal()).catch(unlessMoved(call, route)));
     if (lease === undefined) continue;
     const outcome = await attempt(call, route, lease, fresh);

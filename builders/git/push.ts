@@ -3,8 +3,9 @@ import { normalize, sep } from 'node:path';
 import { type App, type Deployment, PRODUCTION_BRANCH } from '../../platform/control/contract.ts';
 import { ThawError, toThawError } from '../../platform/errors.ts';
 import type { AppTurn } from '../app-lock.ts';
-import type { Report } from '../contract.ts';
+import type { Handover, Report } from '../contract.ts';
 import { ANOTHER_IS_RUNNING, releaseOf } from '../deploy.ts';
+import { handOver } from '../hand-over.ts';
 import type { PipelineParts } from '../parts.ts';
 import { discard, prepare } from '../prepare.ts';
 import { archive, git } from './git.ts';
@@ -34,7 +35,7 @@ export class Push {
   readonly token = randomBytes(24).toString('hex');
   readonly #parts: PushParts;
   readonly #app: App;
-  readonly #ready: Deployment[] = [];
+  readonly #ready: { deployment: Deployment; handover: Handover | undefined }[] = [];
   #turn: AppTurn | undefined;
   #hook: Promise<unknown> = Promise.resolve();
 
@@ -69,10 +70,10 @@ export class Push {
           report(`The preview of ${branch} has ended`);
           continue;
         }
-        const at = this.#ready.findIndex((deployment) => deployment.branch === branch && deployment.commit === commit);
-        const [deployment] = at < 0 ? [] : this.#ready.splice(at, 1);
-        if (deployment === undefined) continue;
-        await releaseOf(this.#parts, deployment, 'push');
+        const at = this.#ready.findIndex(({ deployment: of }) => of.branch === branch && of.commit === commit);
+        const [ready] = at < 0 ? [] : this.#ready.splice(at, 1);
+        if (ready === undefined) continue;
+        await releaseOf(this.#parts, ready.deployment, 'push', ready.handover);
         report(url(this.#app.name, branch));
       }
     });
@@ -107,7 +108,11 @@ export class Push {
       throw new ThawError('invalid_input', `What was pushed to ${branch} is no commit.`, { cause });
     });
     const request = { app: this.#app, branch, commit, source: () => archive(commit, where) };
-    this.#ready.push(await prepare(this.#parts, request, report, signal));
+    const deployment = await prepare(this.#parts, request, report, signal);
+    // Only here can a push still be refused because the code does not start with its volumes.
+    const early = deployment.run?.mounts !== undefined;
+    if (early) report('Starting, with its volumes');
+    this.#ready.push({ deployment, handover: early ? await handOver(this.#parts, deployment) : undefined });
   }
 
   /** The refs may have moved while this push waited for its turn; git would find out only after the build. */
@@ -123,11 +128,11 @@ export class Push {
 
   async #followRefs(): Promise<void> {
     const branches = await this.#parts.repositories.branches(this.#app.id);
-    for (const deployment of this.#ready.splice(0)) {
+    for (const { deployment, handover } of this.#ready.splice(0)) {
       const moved = branches.get(deployment.branch) === deployment.commit;
       const settling = moved
-        ? releaseOf(this.#parts, deployment, 'push')
-        : discard(this.#parts, deployment, BROKEN_OFF);
+        ? releaseOf(this.#parts, deployment, 'push', handover)
+        : Promise.resolve(handover?.[Symbol.asyncDispose]()).then(() => discard(this.#parts, deployment, BROKEN_OFF));
       await settling.catch((error: unknown) => {
         this.#parts.log.error(
           { deployment: deployment.id, err: toThawError(error).cause ?? error },

@@ -3,7 +3,7 @@ import { SCHEDULES, TIME_ZONES, wrongSchedule, wrongTimeZone } from './schedule.
 import { choice, command, duration, fraction, hostName, matching, requestPath, size, whole } from './values.ts';
 
 const MOST_CRONS = 50;
-const MOST_MOUNTS = 8;
+const MOST_MOUNTS = 4;
 const MOST_HOSTS = 100;
 const MOST_VALUES = 200;
 const LONGEST_VALUE = 32_768;

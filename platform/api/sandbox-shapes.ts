@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { ErrorShape, ProjectName } from './shapes.ts';
+import { VolumeName } from './volume-shapes.ts';
 
 const Moment = z.iso.datetime().openapi({ example: '2026-01-02T03:04:05.678Z' });
 
@@ -51,6 +52,11 @@ export const SandboxRequestShape = z.strictObject({
     .openapi({ description: 'Who reaches its ports at the edge; default private: who has a token.' }),
   memoryMiB: z.number().int().optional(),
   cpus: z.number().optional(),
+  volumes: z
+    .array(z.strictObject({ volume: VolumeName, path: z.string().min(1).max(300) }))
+    .max(4)
+    .optional()
+    .openapi({ description: 'Volumes of the project, in this sandbox until it is over, and where they are mounted.' }),
   project: ProjectName.optional(),
 });
 

@@ -18,6 +18,7 @@ import { addRun } from './commands/run.ts';
 import { addSandbox } from './commands/sandbox.ts';
 import { addServe } from './commands/serve.ts';
 import { addTemplate } from './commands/template.ts';
+import { addVolume } from './commands/volume.ts';
 import type { Context } from './context.ts';
 
 const SURROUNDINGS = `
@@ -60,6 +61,7 @@ export function buildProgram(context: Context): Command {
     addSandbox,
     addRun,
     addTemplate,
+    addVolume,
     addKeys,
     addProjects,
     addCache,

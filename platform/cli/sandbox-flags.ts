@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { ThawApiError, type VolumeMount } from '../sdk/index.ts';
 import { assignments, collect } from './assignments.ts';
 import { seconds } from './time.ts';
 
@@ -12,6 +13,7 @@ export interface CreateFlags {
   meta: string[];
   allow: string[];
   public?: boolean;
+  volume: string[];
   autoPause?: boolean;
   project?: string;
 }
@@ -27,6 +29,7 @@ export function withCreateFlags(command: Command): Command {
     .option('--env <name=value>', 'for every command; may be repeated', collect, [])
     .option('--meta <name=value>', 'to find it by; may be repeated', collect, [])
     .option('--allow <rule>', 'what it may reach: a host name, or open; may be repeated', collect, [])
+    .option('--volume <name:/path>', 'a volume and where it is mounted; may be repeated', collect, [])
     .option('--public', 'anyone may reach its ports')
     .option('--auto-pause', 'paused at the end of its time, not killed')
     .option('--project <name>', 'project that it belongs to');
@@ -41,10 +44,18 @@ export function request(flags: CreateFlags) {
     environment: assignments('--env', flags.env),
     metadata: assignments('--meta', flags.meta),
     egress: { allow: flags.allow },
+    volumes: flags.volume.length === 0 ? undefined : flags.volume.map(mount),
     ports: flags.public === true ? ('public' as const) : undefined,
     autoPause: flags.autoPause,
     project: flags.project,
   };
+}
+
+/** @throws ThawApiError for what is no volume and path */
+function mount(text: string): VolumeMount {
+  const colon = text.indexOf(':');
+  if (colon > 0 && text[colon + 1] === '/') return { volume: text.slice(0, colon), path: text.slice(colon + 1) };
+  throw new ThawApiError('invalid_input', `"${text}" is no volume and path.`, { hint: 'Write --volume data:/data.' });
 }
 
 /** A time as people write it, in seconds. */

@@ -134,7 +134,7 @@ function branchSlug(branch: string, room: number): string {
 }
 
 function badName(what: string, name: string): ThawError {
-  return new ThawError('invalid_input', `${what === 'app' ? 'An app' : 'A project'} cannot be called ${shown(name)}.`, {
+  return new ThawError('invalid_input', `${what === 'app' ? 'An' : 'A'} ${what} cannot be called ${shown(name)}.`, {
     hint: `A name has 1 to ${NAME_MAX} lower-case letters (a-z), digits and hyphens, and neither begins nor ends with a hyphen.`,
   });
 }

@@ -1,6 +1,6 @@
 import { eq, sum } from 'drizzle-orm';
 import type { Database } from './db/open.ts';
-import { volumeSnapshots, volumes } from './db/schema.ts';
+import { volumeSnapshots, volumes } from './db/volume-schema.ts';
 
 /** How many volumes a project has, and the sizes of all together, snapshots included. */
 export async function volumeUse(db: Database, projectId: string): Promise<{ volumes: number; volumeMiB: number }> {

@@ -3,6 +3,8 @@
  * `records.ts` are all that other rooms see.
  */
 
+import type { VolumeMount } from '../volumes/contract.ts';
+
 /** `paused`: frozen with its memory and processes; it goes on when it is used. */
 export type SandboxState = 'running' | 'paused' | 'ended';
 
@@ -61,6 +63,8 @@ export interface SandboxRequest {
   ports?: SandboxPorts | undefined;
   memoryMiB?: number | undefined;
   cpus?: number | undefined;
+  /** Volumes of the project, in this sandbox until it is over. */
+  volumes?: VolumeMount[] | undefined;
 }
 
 /** Which sandboxes are wanted; what is absent does not matter. */

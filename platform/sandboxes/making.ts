@@ -1,4 +1,5 @@
 import { ThawError } from '../errors.ts';
+import type { Vm } from '../host/contract.ts';
 import type { Sandbox, SandboxRequest } from './contract.ts';
 import { hostEgress } from './egress.ts';
 import type { Fleet } from './fleet.ts';
@@ -25,6 +26,7 @@ export async function create(
   const ttlSeconds = requireTtl(request.ttlSeconds ?? DEFAULT_TTL_SECONDS, bounds);
   requireRecordable(request);
   const reach = hostEgress(egress);
+  const disks = request.volumes?.length ? await fleet.parts.disks(project, request.volumes) : [];
   const { name, hostTemplate, memoryMiB, cpus } = await templates.source(project, request, signal);
   using _room = await fleet.reserve(project, { count: 1, memoryMiB, cpus });
   const record: SandboxRecord = {
@@ -42,7 +44,7 @@ export async function create(
     ...times(fleet, ttlSeconds),
   };
   const labels = { role: ROLE, sandbox: record.id };
-  const thaw = { template: hostTemplate, labels, egress: reach, memory: 'own', cpus } as const;
+  const thaw = { template: hostTemplate, labels, egress: reach, memory: 'own', cpus, disks } as const;
   const [written, thawed] = await Promise.allSettled([control.sandboxes.add(record), host.thaw(thaw, signal)]);
   if (written.status === 'fulfilled' && thawed.status === 'fulfilled') {
     return fleet.keep(record, thawed.value.id).shown();
@@ -75,6 +77,7 @@ export async function fork(
       const record = { ...original.record, id, parent: original.id, ttlSeconds, ...times(fleet, ttlSeconds) };
       const vm = await host.fork(original.vm, { role: ROLE, sandbox: id }, signal);
       try {
+        await adoptCopies(fleet, original, vm, id);
         await control.sandboxes.add(record);
       } catch (error) {
         await host.end(vm.id);
@@ -87,6 +90,13 @@ export async function fork(
     throw error;
   }
   return made.map((one) => one.shown());
+}
+
+/** The copies of volumes that a fork got are volumes of the project's own: they outlive it, as volumes do. */
+async function adoptCopies({ parts }: Fleet, original: LiveSandbox, fork: Vm, id: string): Promise<void> {
+  const before = parts.host.get(original.vm)?.disks ?? [];
+  const copies = (fork.disks ?? []).map(({ disk }, index) => ({ from: before[index]?.disk ?? '', disk }));
+  if (copies.length > 0) await parts.adopt(original.record.project, copies, id);
 }
 
 function times({ parts }: Fleet, ttlSeconds: number): Pick<Sandbox, 'createdAt' | 'endsAt' | 'endedAt'> {

@@ -1,7 +1,8 @@
 import type { Control } from '../control/contract.ts';
-import type { Host } from '../host/contract.ts';
+import type { DiskMount, Host } from '../host/contract.ts';
 import type { Log } from '../log.ts';
 import type { LogLine, LogQuery } from '../logs/contract.ts';
+import type { VolumeMount } from '../volumes/contract.ts';
 
 /** Logs on disk, bounded. */
 export interface Journal {
@@ -27,6 +28,10 @@ export interface SandboxesParts {
   bounds: SandboxBounds;
   /** Instances of a project's apps that are awake: they count as well. */
   awake(project: string): number;
+  /** The disks behind mounts of volumes. @throws ThawError `not_found`, `invalid_input` for a path */
+  disks(project: string, mounts: VolumeMount[]): Promise<DiskMount[]>;
+  /** Makes the copies of volumes that a fork got volumes of their own. @throws ThawError `quota_exceeded` */
+  adopt(project: string, copies: { from: string; disk: string }[], fork: string): Promise<void>;
   /** The VM of a sandbox is about to stop or has gone: connections to it lead nowhere. */
   gone(sandbox: string): void;
   /** Where what happens to sandboxes is written down, by their ids. */

@@ -15,6 +15,7 @@ import { type Sandbox, sandboxesOf } from './sandbox.ts';
 import type { Sandboxes } from './sandboxes.ts';
 import { Templates } from './templates.ts';
 import { type ThawOptions, Transport } from './transport.ts';
+import { Volumes } from './volumes.ts';
 
 export type { App, AppKind } from './apps.ts';
 export type { AuditEntry } from './audit.ts';
@@ -47,6 +48,7 @@ export type {
   UsageSample,
 } from './sandbox-types.ts';
 export type { CallOptions, ThawOptions } from './transport.ts';
+export type { Volume, VolumeHolder, VolumeMount, VolumeSnapshot } from './volumes.ts';
 
 /**
  * A client of one Thaw server. It holds no connection and needs no closing; it
@@ -69,6 +71,7 @@ export class Thaw {
   readonly buildCache: BuildCache;
   readonly sandboxes: Sandboxes<Sandbox>;
   readonly templates: Templates;
+  readonly volumes: Volumes;
   readonly audit: AuditLog;
   readonly instances: Instances;
   readonly logs: Logs;
@@ -88,6 +91,7 @@ export class Thaw {
     this.buildCache = new BuildCache(transport);
     this.sandboxes = sandboxesOf(transport);
     this.templates = new Templates(transport);
+    this.volumes = new Volumes(transport);
     this.audit = new AuditLog(transport);
     this.instances = new Instances(transport);
     this.logs = new Logs(transport);

@@ -4,6 +4,8 @@ import type { VolumesParts } from './parts.ts';
 
 /** Label that tells a volume's disk from those of others. */
 export const ROLE = 'volume';
+/** Disks of volumes, and those that the fork of a sandbox got: a copy has the labels of its machine. */
+const OURS = new Set([ROLE, 'sandbox']);
 export const MIB = 1024 * 1024;
 
 /** The VM that has a disk, or undefined. */
@@ -29,7 +31,7 @@ export async function removeDisks({ host, log }: VolumesParts, disks: Iterable<s
 export async function sweep(parts: VolumesParts): Promise<void> {
   const known = await parts.control.volumes.disks();
   const left = (await parts.host.disks()).filter(
-    ({ id, labels, holder }) => labels.role === ROLE && holder === null && !known.has(id),
+    ({ id, labels, holder }) => OURS.has(labels.role ?? '') && holder === null && !known.has(id),
   );
   if (left.length > 0) parts.log.info({ disks: left.length }, 'removing disks that no volume has');
   await removeDisks(

@@ -2,11 +2,13 @@ import { ThawError } from '../errors.ts';
 import type { DiskMount } from '../host/contract.ts';
 import type { Volume, VolumeMount, VolumeSnapshot } from './contract.ts';
 import { holderOf, MIB, ROLE, removeDisks, vmOf } from './disks.ts';
+import { type ChosenMount, chooseMounts } from './mounting.ts';
 import type { VolumesParts } from './parts.ts';
 import type { MountInFront, VolumeRecord, VolumeSnapshotRecord } from './records.ts';
 import { requirePath, requireSize } from './rules.ts';
 
 const LABELS = { role: ROLE };
+const LONGEST_NAME = 40;
 
 /** Volumes, for those who ask on behalf of a project. */
 export class Volumes {
@@ -187,20 +189,33 @@ export class Volumes {
     return this.#keep(id, { project, name, sizeMiB: sizeBytes / MIB });
   }
 
+  /** The volumes that a deployment gets. @throws ThawError as `chooseMounts` does */
+  choose(whose: Parameters<typeof chooseMounts>[1], wanted: readonly VolumeMount[]): Promise<ChosenMount[]> {
+    return chooseMounts(this.#parts, whose, wanted);
+  }
+
   /** The disks behind mounts. @throws ThawError `not_found` */
-  async disks(project: string, mounts: readonly VolumeMount[], owner: 'app' | 'user'): Promise<DiskMount[]> {
+  async disks(project: string, mounts: readonly VolumeMount[]): Promise<DiskMount[]> {
     const { volumes } = this.#parts.control;
     return Promise.all(
-      mounts.map(async ({ volume, path }) => ({ disk: (await volumes.get(project, volume)).disk, path, owner })),
+      mounts.map(async ({ volume, path }) => {
+        requirePath(path);
+        return { disk: (await volumes.get(project, volume)).disk, path };
+      }),
     );
   }
 
-  /** Makes the copy of a volume's disk, which a fork got, a volume of its own. @throws ThawError `quota_exceeded` */
-  async adopt(project: string, disk: string, name: string): Promise<void> {
-    const found = await this.#parts.host.getDisk(disk);
-    if (found === undefined) throw new ThawError('not_found', 'The disk is gone.');
-    const sizeMiB = found.sizeBytes / MIB;
-    await this.#parts.control.volumes.add({ project, name, disk, sizeMiB });
+  /** Makes the copies of volumes' disks that a fork got volumes, called after it. @throws ThawError `quota_exceeded` */
+  async adopt(project: string, copies: { from: string; disk: string }[], fork: string): Promise<void> {
+    const { control, host } = this.#parts;
+    const all = await control.volumes.list(project);
+    for (const { from, disk } of copies) {
+      const original = all.find((one) => one.disk === from)?.name ?? 'volume';
+      const name = `${original.slice(0, LONGEST_NAME - fork.length - 1)}-${fork}`;
+      const found = await host.getDisk(disk);
+      if (found === undefined) throw new ThawError('not_found', 'The disk of the fork is gone.');
+      await control.volumes.add({ project, name, disk, sizeMiB: found.sizeBytes / MIB });
+    }
   }
 
   async #keep(disk: string, volume: { project: string; name: string; sizeMiB: number }): Promise<Volume> {

@@ -17,6 +17,7 @@ import type { LogLine } from '../../platform/logs/contract.ts';
 import { RUN, temporaryDirectory } from '../fixtures/control.ts';
 import { putEmptyDatabase } from '../fixtures/empty-database.ts';
 import { noSandboxes } from '../fixtures/sandboxes.ts';
+import { volumesWithoutVms } from '../fixtures/volumes.ts';
 
 /** The real API on a real control plane; what would need VMs is played by the test. */
 export interface TestServer extends AsyncDisposable {
@@ -152,6 +153,7 @@ export async function startServer(): Promise<TestServer> {
     },
     diskUse: async () => 5 * 1024 ** 2,
     sandboxes: noSandboxes(),
+    volumes: await volumesWithoutVms(control, root),
     settingsSchema: () => ({ type: 'object' }),
     logs,
     instances: () => instances,

@@ -28,12 +28,12 @@ import type {
 } from '../contract.ts';
 
 /** Milliseconds are all that a JavaScript date can give back. */
-const moment = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: 'date' });
+export const moment = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: 'date' });
 
 /** Order of creation: two rows of one millisecond still have one. */
-const sequence = () => bigint('seq', { mode: 'number' }).generatedAlwaysAsIdentity().notNull();
+export const sequence = () => bigint('seq', { mode: 'number' }).generatedAlwaysAsIdentity().notNull();
 
-const projectId = () => text('project_id').references((): AnyPgColumn => projects.id, { onDelete: 'cascade' });
+export const projectId = () => text('project_id').references((): AnyPgColumn => projects.id, { onDelete: 'cascade' });
 const appId = () => text('app_id').references((): AnyPgColumn => apps.id, { onDelete: 'cascade' });
 
 export const projects = pgTable('projects', {
@@ -257,40 +257,6 @@ export const sandboxTemplates = pgTable(
     removedAt: moment('removed_at'),
   },
   (table) => [unique('sandbox_templates_version').on(table.projectId, table.name, table.version)],
-);
-
-export const volumes = pgTable(
-  'volumes',
-  {
-    id: text('id').primaryKey(),
-    seq: sequence(),
-    projectId: projectId().notNull(),
-    name: text('name').notNull(),
-    /** The host's disk. */
-    disk: text('disk').notNull().unique('volumes_disk'),
-    sizeMiB: integer('size_mib').notNull(),
-    /** The app that it was attached to. An app that is removed leaves it. */
-    appId: text('app_id').references(() => apps.id, { onDelete: 'set null' }),
-    path: text('path'),
-    createdAt: moment('created_at').notNull(),
-  },
-  (table) => [unique('volumes_name').on(table.projectId, table.name), index('volumes_app').on(table.appId)],
-);
-
-/** Volumes as they were. */
-export const volumeSnapshots = pgTable(
-  'volume_snapshots',
-  {
-    seq: sequence(),
-    volumeId: text('volume_id')
-      .notNull()
-      .references(() => volumes.id, { onDelete: 'cascade' }),
-    name: text('name').notNull(),
-    disk: text('disk').notNull().unique('volume_snapshots_disk'),
-    sizeMiB: integer('size_mib').notNull(),
-    createdAt: moment('created_at').notNull(),
-  },
-  (table) => [unique('volume_snapshots_name').on(table.volumeId, table.name)],
 );
 
 /** Who did what: the newest requests that changed something. */

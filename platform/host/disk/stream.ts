@@ -1,5 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { createGunzip, gzip } from 'node:zlib';
 import { ThawError } from '../../errors.ts';
@@ -43,15 +43,17 @@ export async function unpackInto(
 ): Promise<number> {
   await using file = await open(path, 'wx', 0o666);
   let bytes = 0;
-  const unpacked = Readable.from(image).compose(createGunzip({ chunkSize: CHUNK }), signal ? { signal } : {});
-  try {
-    for await (const chunk of unpacked as AsyncIterable<Buffer>) {
+  const write = async (chunks: AsyncIterable<Buffer>) => {
+    for await (const chunk of chunks) {
       if (bytes + chunk.length > mostBytes) {
         throw new ThawError('too_large', `The image is larger than ${Math.floor(mostBytes / CHUNK)} MiB.`);
       }
       await writeSparse(file, chunk, bytes);
       bytes += chunk.length;
     }
+  };
+  try {
+    await pipeline(image, createGunzip({ chunkSize: CHUNK }), write, signal ? { signal } : {});
   } catch (error) {
     signal?.throwIfAborted();
     if (!isZlibError(error)) throw error;
