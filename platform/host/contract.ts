@@ -8,7 +8,7 @@
 import type { DiskHost, DiskMount } from './disks.ts';
 import type { Egress, Refusal } from './egress.ts';
 
-export type { Disk, DiskHost, DiskMount, DiskRequest } from './disks.ts';
+export type { Disk, DiskMount } from './disks.ts';
 export { MOST_DISKS } from './disks.ts';
 export type { Egress, Refusal, RefusalReason } from './egress.ts';
 

@@ -5,7 +5,6 @@ import { Turns } from '../turns.ts';
 import type { Broadcast } from './broadcast.ts';
 import { unlessCancelled } from './cancelled.ts';
 import type {
-  DiskHost,
   Egress,
   ExecEvent,
   ExecRequest,
@@ -23,6 +22,7 @@ import type {
   Vm,
   VmUsage,
 } from './contract.ts';
+import type { DiskHost } from './disks.ts';
 import { randomId } from './ids.ts';
 import { LocalDisks } from './local-disks.ts';
 import type { TemplateCatalogue } from './templates/chain.ts';

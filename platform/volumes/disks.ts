@@ -1,4 +1,4 @@
-import type { Host, Vm } from '../host/contract.ts';
+import type { Disk, Host, Vm } from '../host/contract.ts';
 import type { VolumeHolder } from './contract.ts';
 import type { VolumesParts } from './parts.ts';
 
@@ -30,9 +30,8 @@ export async function removeDisks({ host, log }: VolumesParts, disks: Iterable<s
 /** Removes the disks of volumes that never came to be, or whose end was interrupted. */
 export async function sweep(parts: VolumesParts): Promise<void> {
   const known = await parts.control.volumes.disks();
-  const left = (await parts.host.disks()).filter(
-    ({ id, labels, holder }) => OURS.has(labels.role ?? '') && holder === null && !known.has(id),
-  );
+  const isLeft = ({ id, labels, holder }: Disk) => OURS.has(labels.role ?? '') && holder === null && !known.has(id);
+  const left = (await parts.host.disks()).filter(isLeft);
   if (left.length > 0) parts.log.info({ disks: left.length }, 'removing disks that no volume has');
   await removeDisks(
     parts,

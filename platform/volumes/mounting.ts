@@ -1,10 +1,8 @@
 import { ThawError } from '../errors.ts';
+import { MOST_DISKS } from '../host/contract.ts';
 import type { VolumeMount } from './contract.ts';
 import type { VolumesParts } from './parts.ts';
 import { requirePath } from './rules.ts';
-
-/** Most volumes of one machine; as `thaw.toml` has it. */
-const MOST = 4;
 
 /** A volume of a deployment; `attached` when it is no part of the code's settings. */
 export type ChosenMount = VolumeMount & { attached?: true };
@@ -33,7 +31,7 @@ export async function chooseMounts(
   );
   const own = wanted.map(({ volume, path }) => ({ volume, path }));
   const mounts = [...own, ...attached.filter(({ volume }) => !own.some((one) => one.volume === volume))];
-  if (mounts.length > MOST) throw new ThawError('invalid_input', `An app has ${MOST} volumes at most.`);
+  if (mounts.length > MOST_DISKS) throw new ThawError('invalid_input', `An app has ${MOST_DISKS} volumes at most.`);
   if (new Set(mounts.map(({ path }) => path)).size < mounts.length) {
     throw new ThawError('invalid_input', `Two volumes of ${app} have the same path.`, {
       hint: 'What is attached with `thaw volume attach` counts as well.',

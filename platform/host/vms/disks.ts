@@ -6,7 +6,6 @@ import { type DiskMount, MOST_DISKS } from '../disks.ts';
 import type { GuestDisks } from '../guest/disks.ts';
 import type { Machine, MachineSpec } from '../vmm/contract.ts';
 import type { VmRecord } from './record.ts';
-import type { RunningVm } from './running.ts';
 
 /** A disk in a VM's record. */
 export type HeldDisk = NonNullable<VmRecord['disks']>[number];
@@ -83,8 +82,11 @@ export async function growDisks(
 }
 
 /** Does something while a VM stands still and its disks hold all that was written. It goes on whatever happens. */
-export async function whileStill<T>(vm: RunningVm, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-  const { record, machine, agent } = vm;
+export async function whileStill<T>(
+  { record, machine, agent }: { record: VmRecord; machine: Machine; agent: { disks: GuestDisks } },
+  work: () => Promise<T>,
+  signal?: AbortSignal,
+): Promise<T> {
   if (record.paused) return await work();
   try {
     await agent.disks.freeze(signal);
