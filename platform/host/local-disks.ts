@@ -1,4 +1,5 @@
 import { open, truncate } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ThawError } from '../errors.ts';
 import { copySparse } from './disk/copy.ts';
 import { makeExt4, sizeOfExt4 } from './disk/ext4.ts';
@@ -10,6 +11,8 @@ import type { Inventory } from './vms/inventory.ts';
 
 const MIB = 1024 * 1024;
 const LEAST_BYTES = 16 * MIB;
+/** How often it is looked whether a VM that comes or goes has come or gone. */
+const AGAIN_MS = 20;
 
 /** The disks of this machine, together with the VMs that hold them. */
 export class LocalDisks implements DiskHost {
@@ -110,10 +113,13 @@ export class LocalDisks implements DiskHost {
       const attempt = async (): Promise<{ done: T } | undefined> => {
         if (!unchanged()) return undefined;
         const vm = holder === null ? undefined : this.#vms.running.get(holder);
+        // One that has just got it is on its way up, or down again.
+        if (holder !== null && vm === undefined && !this.#vms.sleeping.has(holder)) return undefined;
         return { done: await (vm === undefined ? still() : running(vm)) };
       };
       const outcome = await (holder === null ? this.#store.turn(id, attempt) : this.#vms.turn(holder, attempt));
       if (outcome !== undefined) return outcome.done;
+      await sleep(AGAIN_MS);
     }
   }
 }

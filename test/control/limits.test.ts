@@ -11,6 +11,8 @@ const NONE = {
   cpus: null,
   buildMinutes: null,
   diskMiB: null,
+  volumes: null,
+  volumeMiB: null,
   requestsPerSecond: null,
 };
 
