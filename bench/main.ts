@@ -10,6 +10,7 @@ import { type Figure, isMet } from './figures.ts';
 import { forks } from './forks.ts';
 import type { Part } from './part.ts';
 import { pauses } from './pauses.ts';
+import { postgres } from './postgres.ts';
 import { proxied } from './proxied.ts';
 import { push } from './push.ts';
 import { rounds } from './rounds.ts';
@@ -21,7 +22,7 @@ import { warm } from './warm.ts';
 
 const PARTS: Record<string, Part> = {
   ...{ cold, warm, crowd, push, apps, proxied, sleeping },
-  ...{ sandboxes, forks, pauses, transfers, rounds },
+  ...{ sandboxes, forks, pauses, transfers, postgres, rounds },
 };
 const USAGE = `npm run bench -- [${Object.keys(PARTS).join('|')}]... [--rounds n] [--out file]`;
 

@@ -17,7 +17,7 @@ export type { FileChange, FileEntry, FileHost } from './files.ts';
 export type { CommandEvent, CommandHost, RunningCommand, TerminalSize } from './processes.ts';
 
 /** Images a VM can start from. */
-export type RuntimeName = 'base' | 'node' | 'python' | 'builder' | 'code-interpreter';
+export type RuntimeName = 'base' | 'node' | 'python' | 'builder' | 'code-interpreter' | 'postgres';
 
 /** Size of a VM; part of what a template is. */
 export interface Shape {
