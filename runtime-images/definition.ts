@@ -51,8 +51,12 @@ export interface ImageDefinition {
   name: string;
   /** Image whose packages, files and so on this one has as well. */
   parent?: ImageDefinition;
+  /** Debian release of its packages and of those of its parents; default `SUITE`. */
+  suite?: string;
   /** Debian packages, on top of Debian's minimal set. */
   debian: readonly string[];
+  /** Commands for a shell, run on the host after the packages were installed, with the new root as `$1`. */
+  install?: readonly string[];
   /** Absolute paths that are removed again, as a shell's patterns: what packages bring and nobody uses in a guest. */
   leftOut?: readonly string[];
   npm: readonly NpmPackage[];

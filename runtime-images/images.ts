@@ -3,6 +3,7 @@ import { builder } from './builder/image.ts';
 import { codeInterpreter } from './code-interpreter/image.ts';
 import type { ImageDefinition } from './definition.ts';
 import { node } from './node/image.ts';
+import { postgres } from './postgres/image.ts';
 import { python } from './python/image.ts';
 
 /** Every runtime image, parents before those built on them. */
@@ -12,11 +13,12 @@ export const IMAGES = {
   python,
   builder,
   'code-interpreter': codeInterpreter,
+  postgres,
 } as const satisfies Record<string, ImageDefinition>;
 
 export type ImageName = keyof typeof IMAGES;
 
 /** Images that the platform itself does without, and that take long to make: they are made by setup and not by the demo. */
-export const OPTIONAL_IMAGES: readonly ImageName[] = ['code-interpreter'];
+export const OPTIONAL_IMAGES: readonly ImageName[] = ['code-interpreter', 'postgres'];
 
 export const IMAGE_NAMES = Object.keys(IMAGES) as ImageName[];

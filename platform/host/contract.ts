@@ -13,7 +13,7 @@ export { MOST_DISKS } from './disks.ts';
 export type { Egress, Refusal, RefusalReason } from './egress.ts';
 
 /** Images a VM can start from. */
-export type RuntimeName = 'base' | 'node' | 'python' | 'builder' | 'code-interpreter';
+export type RuntimeName = 'base' | 'node' | 'python' | 'builder' | 'code-interpreter' | 'postgres';
 
 /** Size of a VM; part of what a template is. */
 export interface Shape {

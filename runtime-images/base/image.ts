@@ -2,7 +2,7 @@ import type { ImageDefinition } from '../definition.ts';
 
 const GIB = 1024 ** 3;
 
-/** Address of the guest's gateway, where a DNS relay listens; the same in every VM. */
+/** Address of the guest's gateway, where a DNS relay and the databases listen; the same in every VM. */
 const GATEWAY = '172.16.0.1';
 
 /** Reads what every command of a sandbox begins with: a login shell, and the programs that its profile calls. */
@@ -17,7 +17,7 @@ export const base: ImageDefinition = {
   addons: [],
   files: [
     { path: '/etc/resolv.conf', text: `nameserver ${GATEWAY}\noptions timeout:2 attempts:2\n` },
-    { path: '/etc/hosts', text: '127.0.0.1 localhost\n' },
+    { path: '/etc/hosts', text: `127.0.0.1 localhost\n${GATEWAY} postgres.internal\n` },
     // Both are replaced in memory after each thaw; an empty machine id means "not yet known".
     { path: '/etc/hostname', text: 'thaw\n' },
     { path: '/etc/machine-id', text: '' },

@@ -2,13 +2,15 @@ import { ThawError } from '../../platform/errors.ts';
 import { run } from '../run.ts';
 import { DEBIAN_KEYRING, debianSources, hasDebianKeyring } from './sources.ts';
 
-/** Debian release of every image and of the guests' kernel, whatever the host runs. */
+/** Debian release of the guests' kernel, and of every image that names no other, whatever the host runs. */
 export const SUITE = 'bookworm';
 
 /** Time stamp of everything in an image, so that equal definitions give equal bytes: the suite's release, 2023-06-10. */
 export const SOURCE_DATE_EPOCH = '1686355200';
 
 export interface Bootstrap {
+  /** Debian release; default `SUITE`. */
+  suite?: string;
   /**
    * `minbase`: an installed system with apt.
    * `extract`: packages only unpacked, not configured; for taking files out of them.
@@ -32,13 +34,21 @@ const LEFT_IN = ['/usr/share/doc/*/copyright'];
  *
  * @throws ThawError `misconfigured` without Debian's keys, `internal` with apt's words when it fails
  */
-export async function bootstrap({ variant, packages, hooks = [], target, format, signal }: Bootstrap): Promise<void> {
+export async function bootstrap({
+  suite = SUITE,
+  variant,
+  packages,
+  hooks = [],
+  target,
+  format,
+  signal,
+}: Bootstrap): Promise<void> {
   if (!(await hasDebianKeyring())) {
     throw new ThawError('misconfigured', "Debian's archive keys are not on this machine.", {
       hint: 'Install the package debian-archive-keyring.',
     });
   }
-  const { lines, options } = await debianSources(SUITE, signal);
+  const { lines, options } = await debianSources(suite, signal);
   const args = [
     '--mode=root',
     '--quiet',
@@ -55,7 +65,7 @@ export async function bootstrap({ variant, packages, hooks = [], target, format,
     // The host's apt settings were for installing; a guest reaches its mirror in its own way.
     '--customize-hook=rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap"',
     ...hooks.map((hook) => `--customize-hook=${hook}`),
-    SUITE,
+    suite,
     target,
     ...lines,
   ];

@@ -28,15 +28,17 @@ export function rootfsRecipe(
   const packages = lineage(owner).flatMap((layer) => layer.debian);
   const hooks = [
     ...HOOKS,
+    ...lineage(owner).flatMap(({ install = [] }) => install),
     ...lineage(owner).flatMap(({ leftOut = [] }) => leftOut.map((path) => `rm -rf "$1"${path}`)),
   ];
+  const suite = owner.suite ?? SUITE;
   return {
     name: `rootfs-${owner.name}`,
-    definition: { format: 1, suite: SUITE, packages, hooks },
+    definition: { format: 1, suite, packages, hooks },
     parts: ['tar'],
     async build(dir) {
-      progress(`installing Debian ${SUITE} with ${packages.join(', ')}`);
-      await bootstrap({ variant: 'minbase', packages, hooks, target: join(dir, 'tar'), format: 'tar', signal });
+      progress(`installing Debian ${suite} with ${packages.join(', ')}`);
+      await bootstrap({ suite, variant: 'minbase', packages, hooks, target: join(dir, 'tar'), format: 'tar', signal });
       return {};
     },
   };

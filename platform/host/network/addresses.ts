@@ -16,7 +16,7 @@ export const GUEST_MAC = '02:74:68:61:77:02';
 export const GATEWAY_MAC = '02:74:68:61:77:01';
 
 /** Ports at the gateway that a guest may use. */
-export const GATEWAY_PORTS = { dns: 53, proxy: 3128 } as const;
+export const GATEWAY_PORTS = { dns: 53, proxy: 3128, postgres: 5432 } as const;
 
 /** Where the rules of a slot divert its guest's connections to, inside its namespace (`intercept/inside.go`). */
 export const DIVERT_PORT = 3129;

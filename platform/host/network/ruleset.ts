@@ -19,7 +19,7 @@ export const DIVERT = { mark: 1, table: 100 } as const;
  * @param gateway address of the server's gateway services
  */
 export function slotRules(kind: SlotKind, slot: string, gateway: string): string {
-  const { dns, proxy } = GATEWAY_PORTS;
+  const { dns, proxy, postgres } = GATEWAY_PORTS;
   const outward =
     kind === 'public'
       ? `ip daddr { ${CLOSED_RANGES.join(', ')} } reject with icmp type admin-prohibited
@@ -32,7 +32,7 @@ table ip thaw {${kind === 'ruled' ? divertChain() : ''}
     type nat hook prerouting priority dstnat;
     iifname "veth0" ip daddr ${slot} dnat to ${GUEST}
     iifname "tap0" ip daddr ${GATEWAY} udp dport ${dns} dnat to ${gateway}
-    iifname "tap0" ip daddr ${GATEWAY} tcp dport { ${dns}, ${proxy} } dnat to ${gateway}
+    iifname "tap0" ip daddr ${GATEWAY} tcp dport { ${dns}, ${proxy}, ${postgres} } dnat to ${gateway}
   }
   chain postrouting {
     type nat hook postrouting priority srcnat;
@@ -55,7 +55,7 @@ ${kind === 'ruled' ? `    iifname "tap0" meta mark ${DIVERT.mark} accept\n` : ''
     meta l4proto tcp ct state invalid reject with tcp reset
     ct state invalid drop
     ip daddr ${gateway} udp dport ${dns} accept
-    ip daddr ${gateway} tcp dport { ${dns}, ${proxy} } accept
+    ip daddr ${gateway} tcp dport { ${dns}, ${proxy}, ${postgres} } accept
     ${outward}
   }
 }
@@ -64,12 +64,12 @@ ${kind === 'ruled' ? `    iifname "tap0" meta mark ${DIVERT.mark} accept\n` : ''
 
 /** What the guest answers to connections from the host goes its way; what it opens itself, to any address, does not. */
 function divertChain(): string {
-  const { dns, proxy } = GATEWAY_PORTS;
+  const { dns, proxy, postgres } = GATEWAY_PORTS;
   return `
   chain divert {
     type filter hook prerouting priority mangle;
     iifname "tap0" ct direction reply accept
-    iifname "tap0" ip daddr ${GATEWAY} tcp dport { ${dns}, ${proxy} } accept
+    iifname "tap0" ip daddr ${GATEWAY} tcp dport { ${dns}, ${proxy}, ${postgres} } accept
     iifname "tap0" ip saddr ${GUEST} meta l4proto tcp tproxy to 127.0.0.1:${DIVERT_PORT} meta mark set ${DIVERT.mark} accept
   }`;
 }
@@ -111,7 +111,7 @@ export function gatewayTable(gateway: string): string {
  * guest or a closed range. Loading it again changes nothing.
  */
 export function hostRules(): string {
-  const { dns, proxy } = GATEWAY_PORTS;
+  const { dns, proxy, postgres } = GATEWAY_PORTS;
   return `table ip thaw
 flush table ip thaw
 table ip thaw {
@@ -122,7 +122,7 @@ table ip thaw {
   chain guests {
     ct state established,related accept
     ip daddr 10.201.0.0/16 udp dport ${dns} accept
-    ip daddr 10.201.0.0/16 tcp dport { ${dns}, ${proxy} } accept
+    ip daddr 10.201.0.0/16 tcp dport { ${dns}, ${proxy}, ${postgres} } accept
     drop
   }
   chain forward {

@@ -29,7 +29,7 @@ const dependencies = z.object({
 export const manifestSchema = z.object({
   format: z.literal(1),
   id: z.string().regex(/^t_[a-z2-7]{16}$/),
-  runtime: z.enum(['base', 'node', 'python', 'builder', 'code-interpreter']),
+  runtime: z.enum(['base', 'node', 'python', 'builder', 'code-interpreter', 'postgres']),
   shape: z.object({ memoryMiB: z.number(), vcpus: z.number() }),
   labels: z.record(z.string(), z.string()),
   createdAt: z.string(),

@@ -10,7 +10,7 @@ import { SLOT_KINDS } from '../network/addresses.ts';
 const recordSchema = z.object({
   id: z.string(),
   template: z.string(),
-  runtime: z.enum(['base', 'node', 'python', 'builder', 'code-interpreter']),
+  runtime: z.enum(['base', 'node', 'python', 'builder', 'code-interpreter', 'postgres']),
   parents: z.array(z.string()),
   shape: z.object({ memoryMiB: z.number(), vcpus: z.number() }),
   slot: z.object({ index: z.number(), kind: z.enum(SLOT_KINDS) }),
