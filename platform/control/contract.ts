@@ -1,3 +1,4 @@
+import type { DatabaseRecords } from '../databases/records.ts';
 import type { SandboxRecords, TemplateRecords } from '../sandboxes/records.ts';
 import type { VolumeRecords } from '../volumes/records.ts';
 import type {
@@ -165,6 +166,7 @@ export interface Control extends AsyncDisposable {
     remove(app: string, host: string): Promise<void>;
   };
   cronRuns: CronRuns;
+  databases: DatabaseRecords;
   sandboxes: SandboxRecords;
   sandboxTemplates: TemplateRecords;
   volumes: VolumeRecords;

@@ -9,6 +9,7 @@ import { createAudit } from './audit.ts';
 import { createBuilds } from './builds.ts';
 import type { Control } from './contract.ts';
 import { createCronRuns } from './cron-runs.ts';
+import { createDatabases } from './databases.ts';
 import { claimDataDirectory } from './db/claim.ts';
 import { openDatabase } from './db/open.ts';
 import { createDeployments } from './deployments.ts';
@@ -87,6 +88,7 @@ export async function openControl(options: ControlOptions): Promise<Control> {
     environment: createEnvironment(parts),
     domains: createDomains(parts, options.domain ?? 'localhost'),
     cronRuns: createCronRuns(parts),
+    databases: createDatabases(parts),
     sandboxes: createSandboxes(parts),
     sandboxTemplates: createSandboxTemplates(parts),
     volumes: createVolumes(parts),

@@ -21,6 +21,7 @@ const CONTROL = 'platform/control/contract.ts';
 const LOGS = 'platform/logs/contract.ts';
 const SANDBOXES = ['platform/sandboxes/contract.ts', 'platform/sandboxes/records.ts'];
 const VOLUMES = ['platform/volumes/contract.ts', 'platform/volumes/records.ts'];
+const DATABASES = ['platform/databases/contract.ts', 'platform/databases/records.ts'];
 const SDK = 'platform/sdk/';
 const MANIFEST = 'package.json';
 const EVERYTHING = ['platform/', 'router/', 'builders/', 'runtime-images/', MANIFEST];
@@ -49,13 +50,13 @@ export const LAWS: readonly Law[] = [
   },
   {
     room: 'platform/control/',
-    may: [ERRORS, LOG, HOST, ...SANDBOXES, ...VOLUMES],
+    may: [ERRORS, LOG, HOST, ...SANDBOXES, ...VOLUMES, ...DATABASES],
     packages: HTTP,
     because: 'control sees the Host contract, never what is behind it',
   },
   {
     room: 'platform/api/',
-    may: [ERRORS, LOG, HOST, LOGS, ...SANDBOXES, ...VOLUMES, 'platform/control/'],
+    may: [ERRORS, LOG, HOST, LOGS, ...SANDBOXES, ...VOLUMES, ...DATABASES, 'platform/control/'],
     packages: SQL,
     because: 'the API sees the control plane and the Host contract',
   },
@@ -86,9 +87,15 @@ export const LAWS: readonly Law[] = [
     because: 'volumes stand on the Host contract and are handed where to keep their records',
   },
   {
+    room: 'platform/databases/',
+    may: [ERRORS, LOG, HOST, CONTROL],
+    packages: [...SQL, ...HTTP],
+    because: 'databases stand on the Host contract and are handed where to keep their records',
+  },
+  {
     room: SDK,
     may: [],
-    types: [ERRORS, HOST, CONTROL, LOGS, ...SANDBOXES, ...VOLUMES],
+    types: [ERRORS, HOST, CONTROL, LOGS, ...SANDBOXES, ...VOLUMES, ...DATABASES],
     packages: 'all',
     because: 'the SDK runs anywhere: of the platform it has types alone',
   },

@@ -1,0 +1,171 @@
+import { ThawError } from '../errors.ts';
+import type { Backups } from './backups/backups.ts';
+import type { DatabaseRequest } from './contract.ts';
+import type { Fleet } from './fleet.ts';
+import { DATA, poolReady, renewPool, sql, startPostgres } from './guest.ts';
+import { requireDatabaseName, requireIdle, requireSize } from './limits.ts';
+import type { LiveDatabase } from './live.ts';
+import { newPassword, pick, scramVerifier } from './password.ts';
+import { backupKeyOf, labelsOf, templateOf, upNow } from './power.ts';
+import type { DatabaseRecord } from './records.ts';
+import type { Seed } from './seed.ts';
+
+const MIB = 1024 * 1024;
+const LETTERS = 'abcdefghijklmnopqrstuvwxyz234567';
+const ID_LENGTH = 13;
+const ENDPOINT_LENGTH = 6;
+
+/** Makes a database: a copied disk, a thaw, a password of its own. */
+export async function create(
+  fleet: Fleet,
+  seed: Seed,
+  request: DatabaseRequest & { project: string },
+  signal: AbortSignal,
+): Promise<LiveDatabase> {
+  const { host, control, maxMemoryMiB } = fleet.parts;
+  requireDatabaseName(request.name);
+  const size = requireSize(request, maxMemoryMiB);
+  const record = newRecord(fleet, {
+    ...request,
+    ...size,
+    dbname: request.name,
+    parent: null,
+    backupKey: newPassword(fleet.parts.random),
+  });
+  // Before the name is taken: a machine without the image has no databases.
+  const template = await templateOf(fleet, size.memoryMiB, signal);
+  const verifier = scramVerifier(record.password, fleet.parts.random);
+  const from = await seed.get(template, signal);
+  await control.databases.add(record);
+  return keptOrUndone(fleet, record, async (live) => {
+    const sizeBytes = size.diskMiB * MIB;
+    const disk = await host.createDisk({ sizeBytes, labels: labelsOf(record.id), from: { disk: from.id } }, signal);
+    record.disk = disk.id;
+    const disks = [{ disk: disk.id, path: DATA, owner: 'app' as const }];
+    const vm = await host.thaw(
+      { template: template.id, labels: labelsOf(record.id), egress: { mode: 'none' }, memory: 'own', disks },
+      signal,
+    );
+    fleet.settle(live, vm.id);
+    await startPostgres(
+      host,
+      vm.id,
+      { shape: template.shape, name: record.dbname, backupKey: backupKeyOf(fleet, record) },
+      signal,
+    );
+    const named = `ALTER DATABASE app RENAME TO "${record.name}";`;
+    await sql(host, vm.id, 'postgres', `${passwordOf(await verifier)} ${named}`, signal);
+    await poolReady(host, vm.id, signal);
+  });
+}
+
+/**
+ * Branches a database: a copy of its VM and disk as they are at this moment. What was committed is in both; what was not is
+ * in the original alone.
+ */
+export async function branch(fleet: Fleet, parent: LiveDatabase, name: string, signal: AbortSignal) {
+  const { host, control } = fleet.parts;
+  requireDatabaseName(name);
+  const { id: _, createdAt: __, ...settings } = parent.record;
+  const record = newRecord(fleet, { ...settings, name, parent: parent.record.name });
+  const verifier = scramVerifier(record.password, fleet.parts.random);
+  await control.databases.add(record);
+  return keptOrUndone(fleet, record, async (live) => {
+    const vm = await parent.turn(async () => {
+      await upNow(fleet, parent, signal);
+      return host.fork(parent.vm ?? '', labelsOf(record.id), signal);
+    });
+    fleet.settle(live, vm.id);
+    record.disk = vm.disks?.[0]?.disk ?? null;
+    // Sessions of the original were copied, but not their clients.
+    const others = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()
+      AND backend_type IN ('client backend', 'walsender');`;
+    await sql(host, vm.id, 'postgres', `${passwordOf(await verifier)} ${others}`, signal);
+    await renewPool(host, vm.id, signal);
+  });
+}
+
+/** Restores a database, as it was at a moment, into a new one. */
+export async function restore(
+  fleet: Fleet,
+  backups: Backups,
+  wanted: { source: LiveDatabase; name: string; at: Date | null },
+  signal: AbortSignal,
+): Promise<LiveDatabase> {
+  const { source, name, at } = wanted;
+  requireDatabaseName(name);
+  const { id: _, createdAt: __, ...settings } = source.record;
+  const record = newRecord(fleet, { ...settings, name, parent: source.record.name });
+  const verifier = scramVerifier(record.password, fleet.parts.random);
+  await fleet.parts.control.databases.add(record);
+  return keptOrUndone(fleet, record, async (live) => {
+    await backups.restore(source, live, at, signal);
+    await sql(fleet.parts.host, live.vm ?? '', 'postgres', passwordOf(await verifier), signal);
+  });
+}
+
+function newRecord(
+  { parts }: Fleet,
+  wanted: Omit<DatabaseRequest, 'memoryMiB' | 'diskMiB'> & {
+    project: string;
+    memoryMiB: number;
+    diskMiB: number;
+    parent: string | null;
+    dbname: string;
+    backupKey: string;
+  },
+): DatabaseRecord {
+  const { random, clock, idleSeconds } = parts;
+  const { project, name, dbname, memoryMiB, diskMiB, parent, keepAwake = [], backupKey } = wanted;
+  return {
+    id: `pg${pick(random, LETTERS, ID_LENGTH)}`,
+    ...{ project, name, dbname, memoryMiB, diskMiB, parent, keepAwake, backupKey },
+    endpoint: `${name}-${pick(random, LETTERS, ENDPOINT_LENGTH)}`,
+    idleSeconds: requireIdle(wanted.idleSeconds ?? idleSeconds),
+    createdAt: clock().toISOString(),
+    status: 'creating',
+    password: newPassword(random),
+    disk: null,
+  };
+}
+
+/** Makes what the record says, or leaves nothing of it. */
+async function keptOrUndone(
+  fleet: Fleet,
+  record: DatabaseRecord,
+  make: (live: LiveDatabase) => Promise<void>,
+): Promise<LiveDatabase> {
+  const { control, host, log } = fleet.parts;
+  const live = fleet.keep(record);
+  try {
+    return await live.turn(async () => {
+      live.state = 'starting';
+      await make(live);
+      if (record.disk === null) throw new ThawError('internal', 'A database has no disk.');
+      await control.databases.update(record.id, { status: 'ready', disk: record.disk });
+      record.status = 'ready';
+      live.state = 'awake';
+      fleet.parts.listed();
+      return live;
+    });
+  } catch (error) {
+    live.removing = true;
+    await undo(fleet, live).catch((err: unknown) =>
+      log.warn({ database: record.name, err }, 'a database is left half made'),
+    );
+    throw error;
+  }
+
+  async function undo({ parts }: Fleet, of: LiveDatabase): Promise<void> {
+    if (of.vm !== null) await host.end(of.vm);
+    fleet.forget(of);
+    for (const { id, labels } of await parts.host.disks()) {
+      if (labels.database === of.id) await parts.host.removeDisk(id);
+    }
+    await control.databases.drop(of.id);
+  }
+}
+
+function passwordOf(verifier: string): string {
+  return `ALTER ROLE app PASSWORD '${verifier}';`;
+}
