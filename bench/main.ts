@@ -8,6 +8,7 @@ import { cold } from './cold.ts';
 import { crowd } from './crowd.ts';
 import { type Figure, isMet } from './figures.ts';
 import type { Part } from './part.ts';
+import { postgres } from './postgres.ts';
 import { proxied } from './proxied.ts';
 import { push } from './push.ts';
 import { rounds } from './rounds.ts';
@@ -16,7 +17,7 @@ import { sleeping } from './sleeping.ts';
 import { table } from './table.ts';
 import { warm } from './warm.ts';
 
-const PARTS: Record<string, Part> = { cold, warm, crowd, push, apps, proxied, sleeping, sandboxes, rounds };
+const PARTS: Record<string, Part> = { cold, warm, crowd, push, apps, proxied, sleeping, sandboxes, postgres, rounds };
 const USAGE = `npm run bench -- [${Object.keys(PARTS).join('|')}]... [--rounds n] [--out file]`;
 
 /**

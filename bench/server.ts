@@ -48,12 +48,13 @@ export async function startServer(existing?: string): Promise<BenchServer> {
   await using stack = new AsyncDisposableStack();
   const data = existing ?? (await mkdtemp('/tmp/thaw-bench-'));
   if (existing === undefined) stack.defer(() => rm(data, { recursive: true, force: true }));
-  const [api, edge] = [await freePort(), await freePort()];
+  const [api, edge, pg] = [await freePort(), await freePort(), await freePort()];
   const env = {
     ...process.env,
     THAW_DATA: data,
     THAW_API: `127.0.0.1:${api}`,
     THAW_EDGE: `127.0.0.1:${edge}`,
+    THAW_PG: `127.0.0.1:${pg}`,
     THAW_DOMAIN: 'localhost',
     THAW_IDLE_MS: String(IDLE_MS),
     THAW_LOG: process.env.THAW_LOG ?? 'info',

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { isIPv4 } from 'node:net';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { ThawError } from './errors.ts';
 
 /** A unix socket's path holds at most 107 bytes; the longest below the data directory takes 45. */
 const LONGEST_DATA_PATH = 60;
+const HOUR_MS = 3_600_000;
 
 const listen = z
   .string()
@@ -21,6 +22,7 @@ const count = (least: number, most: number) => z.coerce.number().int().min(least
 const schema = z.object({
   THAW_API: listen.default({ host: '127.0.0.1', port: 7070 }),
   THAW_EDGE: listen.default({ host: '127.0.0.1', port: 8080 }),
+  THAW_PG: listen.default({ host: '127.0.0.1', port: 5433 }),
   THAW_DOMAIN: z
     .string()
     .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, 'must be a host name')
@@ -55,6 +57,16 @@ const schema = z.object({
   THAW_PROJECT_RPS: count(0, 1_000_000).default(0),
   /** Most requests at once of a project that was quiet; 0 = what it may send in two seconds. */
   THAW_PROJECT_BURST: count(0, 1_000_000).default(0),
+  /** Idle time after which a database sleeps that has none of its own; 0 = never. */
+  THAW_DB_IDLE_MS: count(0, 86_400_000).default(60_000),
+  /** Where backups of databases are kept; default: below the data directory. */
+  THAW_BACKUPS: z.string().optional(),
+  /** Hours from one backup of a database to the next; 0 = no backups are made. */
+  THAW_BACKUP_HOURS: count(0, 8760).default(24),
+  /** Hours from one test of a restore to the next; 0 = none. */
+  THAW_BACKUP_TEST_HOURS: count(0, 87_600).default(168),
+  /** Most memory of one database. */
+  THAW_DB_MAX_MEMORY_MB: count(256, 65_536).default(8192),
   /** Longest a sandbox may live before its time is set anew. */
   THAW_SANDBOX_MAX_TTL_S: count(1, 31_536_000).default(86_400),
   /** Most memory of one sandbox. */
@@ -107,6 +119,7 @@ export interface Listen {
 export interface Config {
   api: Listen;
   edge: Listen;
+  pg: Listen;
   /** Apps are `<app>.<domain>`. */
   domain: string;
   /** Absolute path of the data directory. */
@@ -131,6 +144,10 @@ export interface Config {
   projectRps: number;
   /** 0 = what fits the rate. */
   projectBurst: number;
+  /** Undefined: no backups are made. */
+  backups: { directory: string; everyMs: number; testMs: number } | undefined;
+  databaseIdleMs: number;
+  databaseMaxMemoryMiB: number;
   sandboxMaxTtlSeconds: number;
   sandboxMaxMemoryMiB: number;
   sandboxMaxCpus: number;
@@ -180,6 +197,7 @@ export function readConfig(env: Record<string, string | undefined> = process.env
   return {
     api: value.THAW_API,
     edge: value.THAW_EDGE,
+    pg: value.THAW_PG,
     domain: value.THAW_DOMAIN,
     data,
     images: resolve(value.THAW_IMAGES),
@@ -199,6 +217,16 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     projectInstances: value.THAW_PROJECT_INSTANCES,
     projectRps: value.THAW_PROJECT_RPS,
     projectBurst: value.THAW_PROJECT_BURST,
+    backups:
+      value.THAW_BACKUP_HOURS === 0
+        ? undefined
+        : {
+            directory: resolve(value.THAW_BACKUPS ?? join(data, 'backups')),
+            everyMs: value.THAW_BACKUP_HOURS * HOUR_MS,
+            testMs: value.THAW_BACKUP_TEST_HOURS * HOUR_MS,
+          },
+    databaseIdleMs: value.THAW_DB_IDLE_MS,
+    databaseMaxMemoryMiB: value.THAW_DB_MAX_MEMORY_MB,
     sandboxMaxTtlSeconds: value.THAW_SANDBOX_MAX_TTL_S,
     sandboxMaxMemoryMiB: value.THAW_SANDBOX_MAX_MEMORY_MB,
     sandboxMaxCpus: value.THAW_SANDBOX_MAX_CPUS,

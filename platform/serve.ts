@@ -14,6 +14,7 @@ import { branchLabel, deploymentLabel } from './control/names.ts';
 import { openControl } from './control/open.ts';
 import { cronRequest } from './cron-request.ts';
 import { openCrons } from './crons/open.ts';
+import { DATABASE_ROLES } from './databases/power.ts';
 import { examine } from './examine.ts';
 import { GRACE_MS, Handovers } from './handovers.ts';
 import { openHost } from './host/open.ts';
@@ -26,6 +27,7 @@ import { LogStore } from './logs/store.ts';
 import { openVmm, readMachine } from './machine.ts';
 import { countedThaw } from './metrics/counted-thaw.ts';
 import { openMetrics } from './metrics/open.ts';
+import { openDatabaseService } from './open-databases.ts';
 import { Retention } from './retention.ts';
 import { type AppRoute, withLimits } from './route-limits.ts';
 import { SandboxEdge } from './sandbox-edge.ts';
@@ -38,6 +40,7 @@ export interface Server extends AsyncDisposable {
   /** Addresses that it listens on, `host:port`. */
   api: string;
   edge: string;
+  pg: string;
 }
 
 /**
@@ -78,6 +81,7 @@ export async function serve(config: Config, log: Log): Promise<Server> {
   const metrics = openMetrics({
     instances: () => ports.apps(edge.instances()),
     queues: () => ports.apps(edge.queues()),
+    databases: () => service.databases.list(null),
     facts: () => host.facts(),
   });
   const url = (app: string, branch: string) =>
@@ -124,6 +128,13 @@ export async function serve(config: Config, log: Log): Promise<Server> {
       clock: () => new Date(),
       random: randomBytes,
       log: log.child({ room: 'sandboxes' }),
+    }),
+  );
+  const service = opened.use(
+    await openDatabaseService({
+      ...{ config, host, control, log },
+      sandboxProject: (id) => sandboxes.reachable(id)?.project,
+      observe: (event) => metrics.observe.database(event),
     }),
   );
   const table = new RouteTable<AppRoute>();
@@ -209,7 +220,7 @@ export async function serve(config: Config, log: Log): Promise<Server> {
   const handovers = new Handovers({ table, edge, instances, changed, startMs, log: log.child({ room: 'handovers' }) });
   await builders.reconcile();
   await changed();
-  await instances.takeBack(edge, new Set([SANDBOX]));
+  await instances.takeBack(edge, new Set([SANDBOX, ...DATABASE_ROLES]));
   const watching = instances.watch(edge, closing.signal);
   opened.defer(async () => {
     closing.abort();
@@ -241,6 +252,7 @@ export async function serve(config: Config, log: Log): Promise<Server> {
     diskUse: (project) => builders.diskUse(project),
     sandboxes,
     volumes,
+    databases: service,
     settingsSchema: settingsJsonSchema,
     logs: (app, { follow, query, limit }, signal) =>
       follow ? store.follow(app.id, query, limit, signal) : iterate(store.read(app.id, query, limit)),
@@ -265,12 +277,14 @@ export async function serve(config: Config, log: Log): Promise<Server> {
     .catch((err: unknown) => {
       if (!closing.signal.aborted) log.warn({ err }, 'the VMs of builds could not be prepared ahead');
     })
-    .then(() => sandboxes.prepare(closing.signal));
+    .then(() => sandboxes.prepare(closing.signal))
+    .then(() => service.prepare(closing.signal));
   void preparing;
   const parts = opened.move();
   return {
     api: listening.address,
     edge: `${edge.listen.host}:${edge.listen.port}`,
+    pg: `${service.edge.listen.host}:${service.edge.listen.port}`,
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   };
 }

@@ -10,6 +10,9 @@ import { audited, auditRoutes } from './audit.ts';
 import { authenticate } from './authentication.ts';
 import { buildCacheRoutes } from './build-cache.ts';
 import { cronRoutes } from './crons.ts';
+import { databaseBackupRoutes } from './database-backups.ts';
+import { databaseStateRoutes } from './database-states.ts';
+import { databaseRoutes } from './databases.ts';
 import { deploymentRoutes } from './deployments.ts';
 import { domainRoutes } from './domains.ts';
 import { e2bRoutes } from './e2b/routes.ts';
@@ -89,6 +92,11 @@ export function createApi(parts: ApiParts): Api {
   api.use(`${E2B_PATH}/*`, limitBody(MAX_JSON_BYTES));
 
   for (const routes of RESOURCES) api.route('/', routes(parts));
+  if (parts.databases !== undefined) {
+    api.route('/', databaseRoutes(parts.databases));
+    api.route('/', databaseBackupRoutes(parts.databases));
+    api.route('/', databaseStateRoutes(parts.databases, parts.log));
+  }
   api.route(E2B_PATH, e2bRoutes(parts));
   if (parts.metrics !== undefined) api.route('/', metricsRoutes(parts.control, parts.metrics));
   if (parts.git !== undefined) api.route('/git', parts.git);

@@ -12,6 +12,7 @@ import type {
 import type { Finding, Host } from '../host/contract.ts';
 import type { Log } from '../log.ts';
 import type { LogLine, LogQuery } from '../logs/contract.ts';
+import type { Databases } from './database-parts.ts';
 import type { Sandboxes } from './sandbox-parts.ts';
 import type { Volumes } from './volume-parts.ts';
 
@@ -126,6 +127,7 @@ export interface ApiParts {
   diskUse(project: string): Promise<number>;
   sandboxes: Sandboxes;
   volumes: Volumes;
+  databases?: Databases;
   /** JSON schema of `thaw.toml`. */
   settingsSchema(): unknown;
   /** The log of an app, oldest line first; ends when `signal` fires. */

@@ -3,6 +3,7 @@ import manifest from '../../package.json' with { type: 'json' };
 import { addApps } from './commands/apps.ts';
 import { addCache } from './commands/cache.ts';
 import { addCrons } from './commands/crons.ts';
+import { addDb } from './commands/db.ts';
 import { addDeploy } from './commands/deploy.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addDomains } from './commands/domains.ts';
@@ -58,6 +59,7 @@ export function buildProgram(context: Context): Command {
     addPs,
     addLogs,
     addOpen,
+    addDb,
     addSandbox,
     addRun,
     addTemplate,

@@ -37,6 +37,13 @@ export interface BuildEvent {
   ms: number;
 }
 
+/** What became of a database, or of a connection to one. Times in milliseconds. */
+export type DatabaseEvent =
+  | { kind: 'connected' }
+  | { kind: 'refused' }
+  | { kind: 'awake'; ms: number }
+  | { kind: 'asleep'; ms: number };
+
 /** What happened since the server started. No label but `app` takes values that users choose. */
 export class Events {
   readonly #labels: AppLabels;
@@ -49,6 +56,8 @@ export class Events {
   readonly #phases: Histogram<'start' | 'phase'>;
   readonly #builds: Counter<'outcome'>;
   readonly #buildTime: Histogram<'outcome'>;
+  readonly #databaseConnections: Counter<'outcome'>;
+  readonly #databaseTurns: Histogram<'turn'>;
 
   constructor(registry: Registry, labels: AppLabels) {
     const registers = [registry];
@@ -99,6 +108,19 @@ export class Events {
       buckets: BUILDS,
       registers,
     });
+    this.#databaseConnections = new Counter({
+      name: 'thaw_database_connections_total',
+      help: 'Connections to databases, by outcome: connected or refused.',
+      labelNames: ['outcome'],
+      registers,
+    });
+    this.#databaseTurns = new Histogram({
+      name: 'thaw_database_turn_seconds',
+      help: 'How long databases took to come up (awake) and to fall asleep (asleep).',
+      labelNames: ['turn'],
+      buckets: PHASES,
+      registers,
+    });
   }
 
   request({ app, status, start, answeredMs }: RequestEvent): void {
@@ -117,6 +139,11 @@ export class Events {
   build({ outcome, ms }: BuildEvent): void {
     this.#builds.inc({ outcome });
     this.#buildTime.observe({ outcome: outcome === 'ready' ? outcome : 'failed' }, ms / 1000);
+  }
+
+  database(event: DatabaseEvent): void {
+    if (event.kind === 'connected' || event.kind === 'refused') this.#databaseConnections.inc({ outcome: event.kind });
+    else this.#databaseTurns.observe({ turn: event.kind }, event.ms / 1000);
   }
 
   /** An app was removed. */

@@ -7,6 +7,7 @@ export interface StateSources {
   instances(): Iterable<{ app: string; state: string }>;
   /** Requests that wait for a place. */
   queues(): Iterable<{ app: string; waiting: number }>;
+  databases?(): Iterable<{ state: string; connections: { direct: number; pooled: number } }>;
   facts(): Promise<Pick<HostFacts, 'vms' | 'slots' | 'templates'>>;
 }
 
@@ -20,6 +21,8 @@ export class State {
   readonly #slots: Gauge<'state'>;
   readonly #templates: Gauge;
   readonly #templateBytes: Gauge;
+  readonly #databases: Gauge<'state'>;
+  readonly #databaseClients: Gauge<'kind'>;
 
   constructor(registry: Registry, labels: AppLabels, sources: StateSources) {
     const registers = [registry];
@@ -46,6 +49,18 @@ export class State {
     });
     this.#templates = new Gauge({ name: 'thaw_templates', help: 'Frozen VMs on disk.', registers });
     this.#templateBytes = new Gauge({ name: 'thaw_template_bytes', help: 'What frozen VMs take on disk.', registers });
+    this.#databases = new Gauge({
+      name: 'thaw_databases',
+      help: 'Databases, by state: stopped, starting, awake, asleep.',
+      labelNames: ['state'],
+      registers,
+    });
+    this.#databaseClients = new Gauge({
+      name: 'thaw_database_clients',
+      help: 'Clients that are connected to databases, those of sleeping ones included: direct or pooled.',
+      labelNames: ['kind'],
+      registers,
+    });
   }
 
   async refresh(): Promise<void> {
@@ -61,5 +76,12 @@ export class State {
     for (const { app, state } of this.#sources.instances()) this.#instances.inc({ app: label(app), state });
     this.#waiting.reset();
     for (const { app, waiting } of this.#sources.queues()) this.#waiting.inc({ app: label(app) }, waiting);
+    this.#databases.reset();
+    this.#databaseClients.reset();
+    for (const { state, connections } of this.#sources.databases?.() ?? []) {
+      this.#databases.inc({ state });
+      this.#databaseClients.inc({ kind: 'direct' }, connections.direct);
+      this.#databaseClients.inc({ kind: 'pooled' }, connections.pooled);
+    }
   }
 }

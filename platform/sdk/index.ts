@@ -2,6 +2,7 @@ import { Apps } from './apps.ts';
 import { AuditLog } from './audit.ts';
 import { BuildCache } from './build-cache.ts';
 import { Crons } from './crons.ts';
+import { Databases } from './databases.ts';
 import { Deployments } from './deployments.ts';
 import { Domains } from './domains.ts';
 import { AppEnvironment } from './environment.ts';
@@ -21,6 +22,18 @@ export type { App, AppKind } from './apps.ts';
 export type { AuditEntry } from './audit.ts';
 export type { CachedInstall } from './build-cache.ts';
 export type { CronRun, CronStatus } from './crons.ts';
+export type {
+  Database,
+  DatabaseBackup,
+  DatabaseBackups,
+  DatabaseRequest,
+  DatabaseState,
+  DatabaseStatistics,
+  DatabaseUrls,
+  KeepAwake,
+  NewDatabase,
+  QueryStatistics,
+} from './databases.ts';
 export type { Deployed, Deployment, DeploymentStatus, DeployOptions } from './deployments.ts';
 export type { Domain } from './domains.ts';
 export type { EnvironmentChange, EnvironmentEntry, EnvironmentTarget } from './environment.ts';
@@ -68,6 +81,7 @@ export class Thaw {
   readonly environment: AppEnvironment;
   readonly domains: Domains;
   readonly crons: Crons;
+  readonly databases: Databases;
   readonly buildCache: BuildCache;
   readonly sandboxes: Sandboxes<Sandbox>;
   readonly templates: Templates;
@@ -88,6 +102,7 @@ export class Thaw {
     this.environment = new AppEnvironment(transport);
     this.domains = new Domains(transport);
     this.crons = new Crons(transport);
+    this.databases = new Databases(transport);
     this.buildCache = new BuildCache(transport);
     this.sandboxes = sandboxesOf(transport);
     this.templates = new Templates(transport);

@@ -15,9 +15,9 @@ node=$root/node_modules/.bin/node
 
 # What runtime-images, platform/host and builders call. bash, coreutils, findutils, tar and util-linux are always there.
 packages='ca-certificates curl debian-archive-keyring e2fsprogs gcc git iproute2 libc6-dev mmdebstrap nftables procps qemu-system-x86 qemu-utils'
-# The control plane is tested on a real Postgres too, installs with pip, pages in a real browser. Ubuntu has Chromium as a
+# The control plane is tested on a real Postgres too, installs with pip, databases with psycopg, pages in a real browser. Ubuntu has Chromium as a
 # snap alone.
-test_packages='postgresql python3-pip python3-venv'
+test_packages='postgresql python3-pip python3-psycopg python3-venv'
 ! grep -qs '^ID=debian$' /etc/os-release || test_packages="$test_packages chromium"
 
 # What the edge is compared with, and what sends the requests. Unpacked and not installed: their services would start.

@@ -1,0 +1,203 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import postgresJs from 'postgres';
+import { ThawError } from '../platform/errors.ts';
+import { slotAddress } from '../platform/host/network/addresses.ts';
+import { findByArgument } from '../platform/host/vmm/process.ts';
+import { QEMU_BINARY } from '../platform/host/vmm/qemu/driver.ts';
+import { readRecord } from '../platform/host/vms/record.ts';
+import { machineName } from '../platform/host/vms/start.ts';
+import type { NewDatabase } from '../platform/sdk/index.ts';
+import { type Figure, median, spread } from './figures.ts';
+import type { PartOptions, PartResult } from './part.ts';
+import { type BenchServer, startServer } from './server.ts';
+
+const CREATES = 5;
+const BRANCH_ROWS = 200_000;
+const SLEEPERS = 50;
+const PGBENCH_S = 8;
+/** A database of the crowd that sleeps. */
+const SMALL = { memoryMiB: 256, diskMiB: 512 };
+
+/** Databases as their clients meet them. `pgbench` is Debian's, of the package `postgresql-contrib`. */
+export async function postgres({ rounds = 20, progress }: PartOptions): Promise<PartResult> {
+  await using server = await startServer();
+  const part = 'postgres';
+  const figures: Figure[] = [];
+  const samples: Record<string, number[]> = {};
+  const tell = (
+    name: string,
+    values: number[],
+    bounds: Pick<Figure, 'atMost' | 'atLeast'> = {},
+    unit: Figure['unit'] = 'ms',
+  ) => {
+    figures.push({ part, name: `${name}, p50 of ${values.length}`, value: median(values), unit, ...bounds });
+    samples[name] = values;
+    progress(`postgres: ${name} p50 ${median(values).toFixed(1)} ${unit}, most ${spread(values).max.toFixed(1)}`);
+  };
+  const { databases } = server.thaw;
+
+  // The first waits for its template and for what databases are copied from.
+  await databases.create({ name: 'first' });
+  await databases.remove('first');
+  const creates: number[] = [];
+  for (let round = 0; round < CREATES; round += 1) {
+    const began = performance.now();
+    const made = await databases.create({ name: `made-${round}` });
+    await firstRow(made.directUrl);
+    creates.push(performance.now() - began);
+    await databases.remove(made.name);
+  }
+  tell('create to the first row', creates, { atMost: 1500 });
+
+  const main = await databases.create({ name: 'main', idleSeconds: 0 });
+  await sleepAndWake(server, main, rounds, tell);
+  await branches(server, main, tell);
+  const [through, straight] = await speeds(server, main, progress);
+  tell('pgbench through the edge, of that straight to the guest', [through / straight], { atLeast: 0.9 }, 'x');
+  await databases.remove(main.name);
+
+  await sleepers(server, tell);
+  return { figures, samples };
+}
+
+type Tell = (
+  name: string,
+  values: number[],
+  bounds?: Pick<Figure, 'atMost' | 'atLeast'>,
+  unit?: Figure['unit'],
+) => void;
+
+async function sleepAndWake({ thaw }: BenchServer, main: NewDatabase, rounds: number, tell: Tell): Promise<void> {
+  const sql = postgresJs(main.directUrl, { max: 1 });
+  const [freezes, byConnection, bySession]: [number[], number[], number[]] = [[], [], []];
+  try {
+    await sql`create temp table kept as select 1 as n`;
+    for (let round = 0; round < rounds; round += 1) {
+      await thaw.databases.sleep('main');
+      const began = performance.now();
+      await sql`select n from kept`;
+      bySession.push(performance.now() - began);
+      const asked = performance.now();
+      await thaw.databases.sleep('main');
+      freezes.push(performance.now() - asked);
+      byConnection.push(await firstRow(main.directUrl));
+    }
+  } finally {
+    await sql.end({ timeout: 1 });
+  }
+  tell('freeze, by the API', freezes, { atMost: 60 });
+  tell('wake of an open session to its row', bySession, { atMost: 250 });
+  tell('wake by a new connection to its first row', byConnection, { atMost: 400 });
+}
+
+async function branches({ thaw }: BenchServer, main: NewDatabase, tell: Tell): Promise<void> {
+  const sql = postgresJs(main.directUrl, { max: 1 });
+  const [first, stops]: [number[], number[]] = [[], []];
+  try {
+    await sql`create table larger as select n, repeat('x', 200) as text from generate_series(1, ${BRANCH_ROWS}) as n`;
+    await sql`checkpoint`;
+    for (let round = 0; round < 3; round += 1) {
+      const stop = new AbortController();
+      const longest = longestPause(sql, stop.signal);
+      const began = performance.now();
+      const made = await thaw.databases.branch('main', `branch-${round}`);
+      await firstRow(made.directUrl);
+      first.push(performance.now() - began);
+      stop.abort();
+      stops.push(await longest);
+      await thaw.databases.remove(made.name);
+    }
+  } finally {
+    await sql.end({ timeout: 1 });
+  }
+  tell(`branch with ${BRANCH_ROWS} rows to its first row`, first);
+  tell('  the original stands still', stops);
+}
+
+/** The longest that one of many small queries took. */
+async function longestPause(sql: postgresJs.Sql, signal: AbortSignal): Promise<number> {
+  let longest = 0;
+  while (!signal.aborted) {
+    const began = performance.now();
+    await sql`select 1`;
+    longest = Math.max(longest, performance.now() - began);
+    await delay(5);
+  }
+  return longest;
+}
+
+/** Transactions per second: through the edge, and from this machine to the guest. */
+async function speeds({ config }: BenchServer, main: NewDatabase, progress: PartOptions['progress']) {
+  await pgbench(main.directUrl, ['-i', '-q', '-s', '5']);
+  const straight = new URL(main.directUrl);
+  straight.username = 'app';
+  straight.host = `${await addressOf(config.data, main.id)}:5432`;
+  const found: [number[], number[]] = [[], []];
+  for (let round = 0; round < 3; round += 1) {
+    for (const [at, url] of [main.directUrl, straight.href].entries()) {
+      const said = await pgbench(url, ['-S', '-c', '4', '-T', String(PGBENCH_S), '-M', 'prepared']);
+      const tps = Number(/tps = ([\d.]+)/.exec(said)?.[1]);
+      found[at]?.push(tps);
+      progress(`postgres: pgbench ${at === 0 ? 'through the edge' : 'straight'} ${tps.toFixed(0)} per second`);
+    }
+  }
+  return [median(found[0]), median(found[1])] as const;
+}
+
+async function sleepers(server: BenchServer, tell: Tell): Promise<void> {
+  const { databases } = server.thaw;
+  const made: NewDatabase[] = [];
+  for (let n = 0; n < SLEEPERS; n += 1) {
+    const one = await databases.create({ name: `sleeper-${n}`, idleSeconds: 0, ...SMALL });
+    await databases.sleep(one.name);
+    made.push(one);
+  }
+  tell(`${SLEEPERS} that sleep: processes`, [(await processesOf(server)).size], { atMost: 0 }, '');
+  const wakes: number[] = [];
+  for (const one of made.slice(0, 10)) wakes.push(await firstRow(one.directUrl));
+  tell('  one of them woken by a connection to its first row', wakes, { atMost: 400 });
+  for (const one of made) await databases.remove(one.name);
+}
+
+/** The VMMs of a server. */
+function processesOf({ config }: BenchServer) {
+  return findByArgument(QEMU_BINARY, '-name', machineName(config.serverId, ''));
+}
+
+/** Where this machine reaches the VM of a database. */
+async function addressOf(data: string, database: string): Promise<string> {
+  for (const vm of await readdir(join(data, 'vms'))) {
+    const record = await readRecord(join(data, 'vms', vm));
+    if (record?.labels.database === database) return slotAddress(record.slot.index);
+  }
+  throw new ThawError('internal', 'The database has no VM.');
+}
+
+/** @returns milliseconds until a new connection has its first row */
+async function firstRow(url: string): Promise<number> {
+  const began = performance.now();
+  const sql = postgresJs(url, { max: 1, fetch_types: false });
+  try {
+    await sql`select 1`;
+    return performance.now() - began;
+  } finally {
+    await sql.end({ timeout: 1 });
+  }
+}
+
+async function pgbench(url: string, args: string[]): Promise<string> {
+  const child = spawn('pgbench', [...args, url]);
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
+  }
+  const [code] = await once(child, 'close');
+  if (code !== 0) throw new ThawError('internal', `pgbench ended with ${code}: ${said.slice(-1000)}`);
+  return said;
+}
