@@ -27,7 +27,8 @@ export function readInfo(text: string): DatabaseBackup[] {
       label,
       type: type === 'full' ? 'full' : 'incremental',
       startedAt: new Date(timestamp.start * 1000).toISOString(),
-      endedAt: new Date(timestamp.stop * 1000).toISOString(),
+      // Told in whole seconds, within the one that it names; moments of that second cannot be restored from it.
+      endedAt: new Date((timestamp.stop + 1) * 1000).toISOString(),
       databaseBytes: size,
       repositoryBytes: repository.delta,
     }));
