@@ -15,7 +15,7 @@ import type { LiveDatabase } from './live.ts';
 import { branch, create, restore } from './making.ts';
 import { revive, sleep, templateOf, up } from './power.ts';
 import { busyQuery, readStatistics, statisticsQuery } from './queries.ts';
-import type { Seed } from './seed.ts';
+import { DEFAULT_DISK_MIB, type Seed } from './seed.ts';
 
 /** Longest that an answer about what a database does is waited for. */
 const ASK_LIMIT_MS = 10_000;
@@ -220,7 +220,7 @@ export class Databases implements AsyncDisposable {
 
   /** Makes what the first database would have to wait for. */
   async prepare(memoryMiB: number, signal: AbortSignal): Promise<void> {
-    await this.#seed.get(await templateOf(this.#fleet, memoryMiB, signal), signal);
+    await this.#seed.get(await templateOf(this.#fleet, memoryMiB, signal), DEFAULT_DISK_MIB);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,9 +1,8 @@
 import { ThawError } from '../errors.ts';
 import type { DatabaseRequest } from './contract.ts';
-import { SEED_MIB } from './seed.ts';
+import { DEFAULT_DISK_MIB, LEAST_DISK_MIB } from './seed.ts';
 
 export const DEFAULT_MEMORY_MIB = 512;
-export const DEFAULT_DISK_MIB = 8192;
 const LEAST_MEMORY_MIB = 256;
 const MOST_DISK_MIB = 4 * 1024 * 1024;
 const MOST_IDLE_SECONDS = 7 * 86_400;
@@ -30,9 +29,9 @@ export function requireSize(
       hint: `It has ${LEAST_MEMORY_MIB} to ${mostMemory} MiB, in steps of 128.`,
     });
   }
-  if (!Number.isInteger(disk) || disk < SEED_MIB || disk > MOST_DISK_MIB) {
+  if (!Number.isInteger(disk) || disk < LEAST_DISK_MIB || disk > MOST_DISK_MIB) {
     throw new ThawError('invalid_input', `A database cannot have a disk of ${disk} MiB.`, {
-      hint: `It has ${SEED_MIB} to ${MOST_DISK_MIB} MiB.`,
+      hint: `It has ${LEAST_DISK_MIB} to ${MOST_DISK_MIB} MiB.`,
     });
   }
   return { memoryMiB: memory, diskMiB: disk };

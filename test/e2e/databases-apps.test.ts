@@ -33,18 +33,21 @@ test('an app reaches the databases of its project, whatever else it may reach, a
   await thaw.databases.create({ name: 'main' });
   await thaw.projects.create('strangers');
   const theirs = await thaw.databases.create({ name: 'main' }, { project: 'strangers' });
-  for (const settings of ['', 'egress = ["registry.npmjs.org"]\n', 'egress = "none"\n']) {
+  const { guestUrl } = await thaw.databases.urls('main');
+  // A guest that may reach the internet, and one that may reach nothing.
+  for (const settings of ['', 'egress = "none"\n']) {
     await using tree = await WorkTree.create({ 'index.js': ASKING, 'thaw.toml': settings });
     const pushed = await tree.push(server.remote('asking'));
     assert.equal(pushed.code, 0, pushed.text);
-    const { guestUrl } = await thaw.databases.urls('main');
-    await thaw.environment.change('asking', { target: 'production', values: { DATABASE_URL: guestUrl } });
     const edge = new EdgeClient(server.config, 'asking');
-    assert.equal((await edge.ask()).text, 'R', settings);
-    const stranger = await edge.ask('/', { headers: { 'x-database': theirs.guestUrl } });
-    assert.equal(stranger.text, 'E', settings);
-    await thaw.apps.remove('asking');
+    const ask = async (url: string) => (await edge.ask('/', { headers: { 'x-database': url } })).text;
+    assert.equal(await ask(guestUrl), 'R', settings);
+    assert.equal(await ask(theirs.guestUrl), 'E', settings);
   }
+  // As `thaw db attach` does.
+  await thaw.environment.change('asking', { target: 'production', values: { DATABASE_URL: guestUrl } });
+  assert.equal((await new EdgeClient(server.config, 'asking').ask()).text, 'R');
+  await thaw.apps.remove('asking');
   await thaw.databases.remove('main');
   await thaw.databases.remove('main', { project: 'strangers' });
 });

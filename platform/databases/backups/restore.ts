@@ -49,8 +49,13 @@ export async function scratch(fleet: Fleet, repositories: Repositories, source: 
   }
 }
 
+/** On its way to the moment that is wanted it answers already, but takes no changes. */
+const UNTIL_THERE = `SET statement_timeout = 0;
+DO $$ BEGIN WHILE pg_is_in_recovery() LOOP PERFORM pg_sleep(0.05); END LOOP; END $$;`;
+
 /** With checksums, reading a page is checking it. */
-const READ_ALL = `CREATE EXTENSION IF NOT EXISTS amcheck;
+const READ_ALL = `SET statement_timeout = 0;
+CREATE EXTENSION IF NOT EXISTS amcheck;
 SELECT bt_index_check(c.oid) FROM pg_class c JOIN pg_am a ON a.oid = c.relam
   WHERE a.amname = 'btree' AND c.relkind = 'i' AND c.relpersistence = 'p';
 DO $$ DECLARE one regclass; BEGIN
@@ -75,8 +80,7 @@ async function restored(
     await repositories.push(host, vm.id, source.id, signal);
     await restoreCluster(host, vm.id, { key: backupKey, at }, signal);
     await startPostgres(host, vm.id, { shape: template.shape, name: dbname, backupKey }, signal);
-    // Ready also means that it has got to its moment and goes on from there.
-    await sql(host, vm.id, 'postgres', 'select 1', signal);
+    await sql(host, vm.id, 'postgres', UNTIL_THERE, signal);
     return vm;
   } catch (error) {
     await host.end(vm.id);
