@@ -51,11 +51,12 @@ export async function create(
     fleet.settle(live, vm.id);
     const thawed = performance.now();
     const starting = { shape: template.shape, name: record.dbname, backupKey: backupKeyOf(fleet, record) };
-    const named = `ALTER DATABASE app RENAME TO "${record.name}";`;
+    // As ALTER DATABASE does, which refuses to rename the one that it is asked in; another would have to be warmed up for it.
+    const named = `UPDATE pg_database SET datname = '${record.name}' WHERE datname = 'app';`;
     // Whoever asks before it has started waits in there: an emulated machine is too slow for one thing after the other.
     await Promise.all([
       startPostgres(host, vm.id, starting, signal),
-      sql(host, vm.id, 'postgres', `${passwordOf(await verifier)} ${named}`, signal),
+      sql(host, vm.id, 'app', `${passwordOf(await verifier)} ${named}`, signal),
     ]);
     await poolReady(host, vm.id, signal);
     const phases = { copy: copied - began, thaw: thawed - copied, start: performance.now() - thawed };

@@ -130,8 +130,11 @@ async function start(fleet: Fleet, live: LiveDatabase, signal: AbortSignal): Pro
     );
     fleet.settle(live, vm.id);
     try {
-      await startPostgres(host, vm.id, { shape: template.shape, name: dbname, backupKey }, signal);
-      await sql(host, vm.id, 'postgres', 'select 1', signal);
+      // The first session of a database reads its catalogues; the client's is the second.
+      await Promise.all([
+        startPostgres(host, vm.id, { shape: template.shape, name: dbname, backupKey }, signal),
+        sql(host, vm.id, dbname, 'select 1', signal),
+      ]);
       await poolReady(host, vm.id, signal);
     } catch (error) {
       fleet.settle(live, null);
