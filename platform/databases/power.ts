@@ -28,9 +28,9 @@ export function backupKeyOf({ parts }: Fleet, { backupKey }: DatabaseRecord): st
   return parts.backups === undefined ? undefined : backupKey;
 }
 
-/** A processor for each 4 GiB, at most eight. */
+/** Two processors, so that Postgres and its pool start side by side; one for each 4 GiB past 8, at most eight. */
 function vcpusOf(memoryMiB: number): number {
-  return Math.min(8, Math.max(1, Math.ceil(memoryMiB / 4096)));
+  return Math.min(8, Math.max(2, Math.ceil(memoryMiB / 4096)));
 }
 
 /**
