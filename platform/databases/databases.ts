@@ -149,8 +149,13 @@ export class Databases implements AsyncDisposable {
   /** A dump as SQL; it is woken for it. @throws ThawError `not_found`, `unavailable` */
   async *export(project: string, name: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     const live = this.#fleet.find(project, name);
-    await this.wake(project, name, signal);
-    yield* dump(this.#fleet.parts.host, live.vm ?? '', live.record.dbname, signal);
+    live.uses += 1;
+    try {
+      await this.wake(project, name, signal);
+      yield* dump(this.#fleet.parts.host, live.vm ?? '', live.record.dbname, signal);
+    } finally {
+      live.uses -= 1;
+    }
   }
 
   /**
@@ -192,9 +197,8 @@ export class Databases implements AsyncDisposable {
     return revive(this.#fleet, this.#require(id));
   }
 
-  /** @throws ThawError `conflict` while a backup is made of it */
-  async sleep(id: string): Promise<void> {
-    if (this.#backups?.works(id)) throw new ThawError('conflict', 'A backup is being made of this database.');
+  /** @throws ThawError as `power.ts` says */
+  sleep(id: string): Promise<void> {
     return sleep(this.#fleet, this.#require(id));
   }
 
@@ -207,9 +211,9 @@ export class Databases implements AsyncDisposable {
 
   /** What it is busy with by itself. */
   async busyWith(id: string, signal: AbortSignal): Promise<string | undefined> {
-    const { record, vm, state } = this.#require(id);
+    const { record, vm, state, uses } = this.#require(id);
     if (vm === null || state !== 'awake') return undefined;
-    if (this.#backups?.works(id)) return 'a backup';
+    if (uses > 0) return 'a backup or an export';
     const limit = AbortSignal.any([signal, AbortSignal.timeout(ASK_LIMIT_MS)]);
     const rows = await sql(this.#fleet.parts.host, vm, record.dbname, busyQuery(record.keepAwake), limit);
     const busy = rows.split('\n')[0] || undefined;

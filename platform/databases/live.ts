@@ -9,6 +9,8 @@ export class LiveDatabase {
   state: DatabaseState = 'stopped';
   /** When it was last woken or started, in milliseconds since 1970; 0 = not since the server began. */
   usedAt = 0;
+  /** Work inside that is under way: it would stand still with the database. */
+  uses = 0;
   /** It is being removed: nothing else begins. */
   removing = false;
   #turn: Promise<unknown> = Promise.resolve();
@@ -26,6 +28,18 @@ export class LiveDatabase {
     const done = this.#turn.then(work, work);
     this.#turn = done.catch(() => {});
     return done;
+  }
+
+  /** Does something inside, during which it does not fall asleep. Whether it is awake is to be looked at in there. */
+  async use<T>(work: () => Promise<T>): Promise<T> {
+    this.uses += 1;
+    try {
+      // A sleep that has begun is over then; a later one is refused.
+      await this.turn(async () => {});
+      return await work();
+    } finally {
+      this.uses -= 1;
+    }
   }
 
   /** As others may see it. */

@@ -78,11 +78,13 @@ export async function upNow(fleet: Fleet, live: LiveDatabase, signal: AbortSigna
 /**
  * Puts a database to sleep, with its connections.
  *
- * @throws ThawError what `Host.sleep` does
+ * @throws ThawError `conflict` while something is done inside, and what `Host.sleep` does
  */
 export function sleep(fleet: Fleet, live: LiveDatabase): Promise<void> {
   return live.turn(async () => {
     if (live.vm === null || live.state !== 'awake') return;
+    if (live.uses > 0)
+      throw new ThawError('conflict', `The database ${live.record.name} is being backed up or exported.`);
     await fleet.parts.host.sleep(live.vm);
     live.state = 'asleep';
   });

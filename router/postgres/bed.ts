@@ -212,7 +212,11 @@ export class Bed {
         this.#parts.log.info(fields, 'database asleep');
       },
       (err: unknown) => {
-        this.#parts.log.warn({ database: this.route.name, err }, 'a database could not be put to sleep');
+        const busy = toThawError(err).code === 'conflict';
+        this.#parts.log[busy ? 'debug' : 'warn'](
+          { database: this.route.name, err },
+          'a database could not be put to sleep',
+        );
         // It goes on; of one that does not, the end is told, which cuts its sessions.
         if (this.state === 'falling' && this.#upstream !== undefined) this.#admit(this.#upstream);
       },

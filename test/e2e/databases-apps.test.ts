@@ -35,8 +35,9 @@ test('an app reaches the databases of its project, whatever else it may reach, a
   const theirs = await thaw.databases.create({ name: 'main' }, { project: 'strangers' });
   const { guestUrl } = await thaw.databases.urls('main');
   // A guest that may reach the internet, and one that may reach nothing.
+  await using tree = await WorkTree.create({ 'index.js': ASKING });
   for (const settings of ['', 'egress = "none"\n']) {
-    await using tree = await WorkTree.create({ 'index.js': ASKING, 'thaw.toml': settings });
+    await tree.commit({ 'thaw.toml': settings });
     const pushed = await tree.push(server.remote('asking'));
     assert.equal(pushed.code, 0, pushed.text);
     const edge = new EdgeClient(server.config, 'asking');

@@ -35,8 +35,6 @@ export class Backups implements AsyncDisposable {
   /** One thing at a time on the whole machine: backups are no hurry. */
   #turn: Promise<unknown> = Promise.resolve();
   #looking = false;
-  /** Databases that a backup is being made of. */
-  readonly #working = new Set<string>();
 
   constructor(fleet: Fleet, repositories: Repositories, times: BackupTimes) {
     this.#fleet = fleet;
@@ -50,21 +48,9 @@ export class Backups implements AsyncDisposable {
     return readNote(await this.#repositories.note(live.id));
   }
 
-  /** Whether a backup is being made: it would stand still with the database. */
-  works(database: string): boolean {
-    return this.#working.has(database);
-  }
-
   /** Makes one now. @throws ThawError `unavailable` when it fails */
   make(live: LiveDatabase): Promise<DatabaseBackups> {
-    return this.#inTurn(async () => {
-      this.#working.add(live.id);
-      try {
-        return await this.#make(live);
-      } finally {
-        this.#working.delete(live.id);
-      }
-    });
+    return this.#inTurn(() => live.use(() => this.#make(live))).finally(() => this.#fleet.parts.listed());
   }
 
   /**
@@ -73,7 +59,7 @@ export class Backups implements AsyncDisposable {
    * @throws ThawError `unavailable`
    */
   catchUp(live: LiveDatabase): Promise<void> {
-    return this.#inTurn(() => this.#catchUp(live));
+    return this.#inTurn(() => live.use(() => this.#catchUp(live)));
   }
 
   /** Restores a database into the disk of a new one, in whose turn this is. @param at null = as late as possible */
@@ -88,7 +74,10 @@ export class Backups implements AsyncDisposable {
     if (at !== null && at.toISOString() < oldest.endedAt) {
       throw new ThawError('invalid_input', `The oldest moment that can be restored is ${oldest.endedAt}.`);
     }
-    if (source.state === 'awake') await this.catchUp(source);
+    // One that does not start any more is restored as far as it was copied.
+    await this.#newest(source).catch((err: unknown) => {
+      this.#fleet.parts.log.warn({ database: source.record.name, err }, 'restoring without the newest of the log');
+    });
     const { until } = await this.of(source);
     if (at !== null && (until === null || at.toISOString() > until)) {
       throw new ThawError('invalid_input', `The newest moment that can be restored is ${until ?? 'not known'}.`);
@@ -118,6 +107,15 @@ export class Backups implements AsyncDisposable {
     return done;
   }
 
+  /** Copies everything that is committed by now. */
+  #newest(live: LiveDatabase): Promise<void> {
+    const copied = live.use(async () => {
+      await up(this.#fleet, live, this.#closing.signal);
+      await this.#inTurn(() => this.#catchUp(live, true));
+    });
+    return copied.finally(() => this.#fleet.parts.listed());
+  }
+
   async #make(live: LiveDatabase): Promise<DatabaseBackups> {
     const { host, clock, log } = this.#fleet.parts;
     const { signal } = this.#closing;
@@ -135,19 +133,21 @@ export class Backups implements AsyncDisposable {
     return known;
   }
 
-  async #catchUp(live: LiveDatabase): Promise<void> {
+  async #catchUp(live: LiveDatabase, always = false): Promise<void> {
     const { host, clock } = this.#fleet.parts;
     const { signal } = this.#closing;
     const known = await this.of(live);
     const { vm } = live;
     if (known.backups.length === 0 || vm === null || live.state !== 'awake') return;
-    const position = () => sql(host, vm, 'postgres', 'SELECT pg_current_wal_lsn();', signal);
+    const ask = (text: string) => sql(host, vm, 'postgres', text, signal);
+    const position = () => ask('SELECT pg_current_wal_lsn();');
+    if (!always && this.#copied.get(live.id) === (await position())) return;
     const until = clock().toISOString();
-    if (this.#copied.get(live.id) !== (await position())) {
-      await checkpointLog(host, vm, signal);
-      await this.#repositories.pull(host, vm, live.id, signal);
-      this.#copied.set(live.id, await position());
-    }
+    // A moment is found by the first commit after it, so there has to be one.
+    await ask('SELECT pg_current_xact_id();');
+    await checkpointLog(host, vm, signal);
+    await this.#repositories.pull(host, vm, live.id, signal);
+    this.#copied.set(live.id, await position());
     await this.#repositories.setNote(live.id, { ...known, until });
   }
 
