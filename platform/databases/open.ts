@@ -14,12 +14,14 @@ export async function openDatabases(parts: DatabasesParts): Promise<Databases> {
   const { host, log } = parts;
   await using opened = new AsyncDisposableStack();
   const fleet = new Fleet(parts);
-  const seed = new Seed(host);
+  const seed = opened.use(new Seed(host));
   await takeBack(fleet);
   await seed.sweep();
   const closing = new AbortController();
   const watching = watch(fleet, closing.signal);
   opened.defer(async () => {
+    // What is being made or started comes to its end first.
+    await Promise.allSettled(fleet.all().map((live) => live.turn(async () => {})));
     const awake = fleet.all().filter(({ state }) => state === 'awake');
     await Promise.all(
       awake.map((live) =>

@@ -14,9 +14,10 @@ const MIB = 1024 * 1024;
  * Disks with the cluster that every database begins with. New ones are copies of them: laying it out takes longer than
  * copying it.
  */
-export class Seed {
+export class Seed implements AsyncDisposable {
   readonly #host: Host;
   readonly #making = new Map<number, Promise<Disk>>();
+  readonly #closing = new AbortController();
 
   constructor(host: Host) {
     this.#host = host;
@@ -41,8 +42,16 @@ export class Seed {
     }
   }
 
+  /** Ends what is being made, and leaves nothing of it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort();
+    await Promise.allSettled(this.#making.values());
+  }
+
   async #make(template: Template, sizeMiB: number): Promise<Disk> {
     const host = this.#host;
+    const { signal } = this.#closing;
+    signal.throwIfAborted();
     const labels = { role: SEED_ROLE, seed: SEED };
     const disk = await host.createDisk({ sizeBytes: sizeMiB * MIB, labels });
     try {
@@ -54,9 +63,9 @@ export class Seed {
         memory: 'own' as const,
         disks,
       };
-      const vm = await host.thaw(request);
+      const vm = await host.thaw(request, signal);
       try {
-        await layOut(host, vm.id);
+        await layOut(host, vm.id, signal);
         // A copy of a disk in use has all that was written, so it is whole; the one in use goes.
         const whole = { ...labels, whole: 'yes' };
         return await host.createDisk({ sizeBytes: disk.sizeBytes, labels: whole, from: { disk: disk.id } });

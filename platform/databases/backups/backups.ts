@@ -64,6 +64,7 @@ export class Backups implements AsyncDisposable {
 
   /** Restores a database into the disk of a new one, in whose turn this is. @param at null = as late as possible */
   async restore(source: LiveDatabase, target: LiveDatabase, at: Date | null, signal: AbortSignal): Promise<void> {
+    const asked = this.#fleet.parts.clock();
     const known = await this.of(source);
     const [oldest] = known.backups;
     if (oldest === undefined) {
@@ -79,10 +80,12 @@ export class Backups implements AsyncDisposable {
       this.#fleet.parts.log.warn({ database: source.record.name, err }, 'restoring without the newest of the log');
     });
     const { until } = await this.of(source);
-    if (at !== null && (until === null || at.toISOString() > until)) {
+    if (at !== null && at > asked && (until === null || at.toISOString() > until)) {
       throw new ThawError('invalid_input', `The newest moment that can be restored is ${until ?? 'not known'}.`);
     }
-    await this.#inTurn(() => restoreInto(this.#fleet, this.#repositories, { source, target, at }, signal));
+    await this.#inTurn(() =>
+      restoreInto(this.#fleet, this.#repositories, { source, target, at: earlier(at, until) }, signal),
+    );
   }
 
   /** Restores the newest into a VM that goes again, and reads all of it. */
@@ -134,7 +137,7 @@ export class Backups implements AsyncDisposable {
   }
 
   async #catchUp(live: LiveDatabase, always = false): Promise<void> {
-    const { host, clock } = this.#fleet.parts;
+    const { host } = this.#fleet.parts;
     const { signal } = this.#closing;
     const known = await this.of(live);
     const { vm } = live;
@@ -142,8 +145,8 @@ export class Backups implements AsyncDisposable {
     const ask = (text: string) => sql(host, vm, 'postgres', text, signal);
     const position = () => ask('SELECT pg_current_wal_lsn();');
     if (!always && this.#copied.get(live.id) === (await position())) return;
-    const until = clock().toISOString();
-    // A moment is found by the first commit after it, so there has to be one.
+    // By the VM's own clock, as commits are. A moment is found by the first commit after it, so there has to be one.
+    const until = new Date(Number(await ask('SELECT extract(epoch FROM clock_timestamp()) * 1000;'))).toISOString();
     await ask('SELECT pg_current_xact_id();');
     await checkpointLog(host, vm, signal);
     await this.#repositories.pull(host, vm, live.id, signal);
@@ -193,4 +196,9 @@ export class Backups implements AsyncDisposable {
     if (this.#times.testMs === 0 || backups.length === 0) return;
     if (now - Date.parse(test?.at ?? live.record.createdAt) >= this.#times.testMs) await this.test(live);
   }
+}
+
+/** The clock of a VM may be a fraction of a second behind: what has just been is then not there yet. */
+function earlier(at: Date | null, until: string | null): Date | null {
+  return at === null || until === null || at.toISOString() <= until ? at : new Date(until);
 }
