@@ -26,7 +26,7 @@ test('a guest that writes when this host has no room waits, and loses nothing', 
   const written = (async () => {
     let text = '';
     // Longer than `shell` waits: it stands still for a while.
-    const request = { argv: ['sh', '-c', write], user: 'root', cwd: '/', timeoutMs: 120_000 } as const;
+    const request = { argv: ['sh', '-c', write], user: 'root' as const, cwd: '/', timeoutMs: 120_000 };
     for await (const event of at.host.exec(id, request)) {
       if (event.kind === 'stdout') text += Buffer.from(event.data).toString();
     }
