@@ -8,6 +8,7 @@ import { cold } from './cold.ts';
 import { crowd } from './crowd.ts';
 import { type Figure, isMet } from './figures.ts';
 import { forks } from './forks.ts';
+import { ledger } from './ledger.ts';
 import type { Part } from './part.ts';
 import { pauses } from './pauses.ts';
 import { postgres } from './postgres.ts';
@@ -22,7 +23,7 @@ import { warm } from './warm.ts';
 
 const PARTS: Record<string, Part> = {
   ...{ cold, warm, crowd, push, apps, proxied, sleeping },
-  ...{ sandboxes, forks, pauses, transfers, postgres, rounds },
+  ...{ sandboxes, forks, pauses, transfers, postgres, ledger, rounds },
 };
 const USAGE = `npm run bench -- [${Object.keys(PARTS).join('|')}]... [--rounds n] [--out file]`;
 

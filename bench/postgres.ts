@@ -1,16 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import postgresJs from 'postgres';
 import { ThawError } from '../platform/errors.ts';
-import { slotAddress } from '../platform/host/network/addresses.ts';
 import { findByArgument } from '../platform/host/vmm/process.ts';
 import { QEMU_BINARY } from '../platform/host/vmm/qemu/driver.ts';
-import { readRecord } from '../platform/host/vms/record.ts';
 import { machineName } from '../platform/host/vms/start.ts';
 import type { NewDatabase } from '../platform/sdk/index.ts';
+import { addressOf } from './database-address.ts';
 import { type Figure, median, spread } from './figures.ts';
 import type { PartOptions, PartResult } from './part.ts';
 import { type BenchServer, startServer } from './server.ts';
@@ -166,15 +163,6 @@ async function sleepers(server: BenchServer, tell: Tell): Promise<void> {
 /** The VMMs of a server. */
 function processesOf({ config }: BenchServer) {
   return findByArgument(QEMU_BINARY, '-name', machineName(config.serverId, ''));
-}
-
-/** Where this machine reaches the VM of a database. */
-async function addressOf(data: string, database: string): Promise<string> {
-  for (const vm of await readdir(join(data, 'vms'))) {
-    const record = await readRecord(join(data, 'vms', vm));
-    if (record?.labels.database === database) return slotAddress(record.slot.index);
-  }
-  throw new ThawError('internal', 'The database has no VM.');
 }
 
 /** @returns milliseconds until a new connection has its first row */
