@@ -62,7 +62,10 @@ export async function* readFile(
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   const query = new URLSearchParams({ path, as: user });
-  const answer = await agent.send({ method: 'GET', path: `/files?${query}`, signal });
+  const answer = await agent.send({ method: 'GET', path: `/files?${query}`, signal }).catch((error: unknown) => {
+    if (!(error instanceof ThawError) || error.code !== 'not_found') throw error;
+    throw new ThawError('not_found', `There is no file ${path}.`, { cause: error });
+  });
   try {
     yield* answer;
   } catch (cause) {
