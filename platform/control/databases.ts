@@ -1,7 +1,8 @@
 import { asc, eq } from 'drizzle-orm';
 import type { DatabaseRecords } from '../databases/records.ts';
 import { ThawError } from '../errors.ts';
-import { databases, projects } from './db/schema.ts';
+import { databases } from './db/database-schema.ts';
+import { projects } from './db/schema.ts';
 import { violated } from './db/violation.ts';
 import type { ControlParts } from './parts.ts';
 import { projectIdOf } from './project-row.ts';

@@ -2,7 +2,8 @@ import { and, desc, eq, exists, gt, inArray, isNotNull, isNull, max, sql } from 
 import { alias } from 'drizzle-orm/pg-core';
 import { ThawError } from '../errors.ts';
 import type { TemplateRecord, TemplateRecords } from '../sandboxes/records.ts';
-import { projects, sandboxTemplates } from './db/schema.ts';
+import { sandboxTemplates } from './db/sandbox-schema.ts';
+import { projects } from './db/schema.ts';
 import type { ControlParts } from './parts.ts';
 import { lockProject } from './project-row.ts';
 

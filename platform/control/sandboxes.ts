@@ -2,7 +2,8 @@ import { and, desc, eq, inArray, lte, ne, sql } from 'drizzle-orm';
 import { ThawError } from '../errors.ts';
 import type { Sandbox } from '../sandboxes/contract.ts';
 import type { SandboxRecords } from '../sandboxes/records.ts';
-import { projects, sandboxes } from './db/schema.ts';
+import { sandboxes } from './db/sandbox-schema.ts';
+import { projects } from './db/schema.ts';
 import type { ControlParts } from './parts.ts';
 import { projectIdOf } from './project-row.ts';
 
