@@ -78,7 +78,7 @@ export interface ThawRequest {
   tasksMax?: number;
   /**
    * Disks that are its own from now on until it ends, mounted before this resolves; at most `MOST_DISKS`. They stay its
-   * own while it sleeps.
+   * own while it sleeps. Not for a template that was made of a VM with disks.
    */
   disks?: DiskMount[];
 }
@@ -201,8 +201,8 @@ export interface Host extends AsyncDisposable, CommandHost, FileHost, DiskHost {
   thaw(request: ThawRequest, signal?: AbortSignal): Promise<Vm>;
 
   /**
-   * Freezes a VM thawed with `memory: 'own'` into a new template. The VM is gone afterwards, also on failure, unless it
-   * has disks: that is a `conflict`.
+   * Freezes a VM thawed with `memory: 'own'` into a new template. The VM is gone afterwards, also on failure. Its disks stay,
+   * and the template has them as they were: a VM thawed from it, with memory of its own, gets new ones with its labels.
    */
   freeze(vm: string, request: FreezeRequest, signal?: AbortSignal): Promise<Template>;
 

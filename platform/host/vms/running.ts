@@ -62,6 +62,11 @@ export class RunningVm implements AsyncDisposable {
     return join(this.directory, name);
   }
 
+  /** Paths of the images of its disks. */
+  diskImages(): string[] {
+    return (this.record.disks ?? []).map(({ disk }) => this.#holdings.disks.image(disk));
+  }
+
   /** Stops the processors, for a later server too. */
   async pause(): Promise<void> {
     await this.remember({ paused: true });
