@@ -4,21 +4,19 @@ import type { Fleet } from './fleet.ts';
 import { DATA, PORTS, poolReady, sql, startPostgres } from './guest.ts';
 import type { LiveDatabase } from './live.ts';
 import type { DatabaseRecord } from './records.ts';
-import { SEED_ROLE } from './seed.ts';
+import { SCRATCH_ROLE, TASKS_MOST } from './scratch.ts';
 
 /** Label that tells a database's VM and disk from all others. */
 export const ROLE = 'database';
 /** Roles of VMs that are looked after here. */
-export const DATABASE_ROLES = [ROLE, SEED_ROLE];
-/** Postgres' server processes and the pool are each a task. */
-const TASKS_MOST = 2048;
+export const DATABASE_ROLES = [ROLE, SCRATCH_ROLE];
 const LISTEN_LIMIT_MS = 1000;
 
 export function labelsOf(id: string): Record<string, string> {
   return { role: ROLE, database: id };
 }
 
-/** What databases of a size are thawed from: the image without Postgres running. */
+/** The image in the size of a database, without Postgres running: what one is started in that has a disk already. */
 export function templateOf({ parts }: Fleet, memoryMiB: number, signal?: AbortSignal): Promise<Template> {
   return parts.host.runtimeTemplate('postgres', { memoryMiB, vcpus: vcpusOf(memoryMiB) }, signal);
 }

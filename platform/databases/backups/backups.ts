@@ -128,7 +128,9 @@ export class Backups implements AsyncDisposable {
     const sinceFull = before.backups.length - 1 - before.backups.findLastIndex(({ type }) => type === 'full');
     const full = before.backups.length === 0 || sinceFull + 1 >= FULL_EVERY;
     const began = performance.now();
-    const backups = readInfo(await backUp(host, vm, full ? 'full' : 'incr', signal));
+    const backups = readInfo(
+      await backUp(host, vm, { type: full ? 'full' : 'incr', key: live.record.backupKey }, signal),
+    );
     await this.#repositories.pull(host, vm, live.id, signal);
     const known = { ...before, backups, until: backups.at(-1)?.endedAt ?? clock().toISOString() };
     await this.#repositories.setNote(live.id, known);
