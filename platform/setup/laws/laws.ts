@@ -89,8 +89,9 @@ export const LAWS: readonly Law[] = [
   {
     room: 'platform/databases/',
     may: [ERRORS, LOG, HOST, CONTROL],
-    packages: [...SQL, ...HTTP],
-    because: 'databases stand on the Host contract and are handed where to keep their records',
+    packages: [...SQL.filter((name) => name !== 'postgres'), ...HTTP],
+    because:
+      'databases stand on the Host contract, talk to the Postgres that they started, and are handed where to keep their records',
   },
   {
     room: SDK,
