@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { setTimeout as delay } from 'node:timers/promises';
 import postgresJs from 'postgres';
 import { ThawError } from '../platform/errors.ts';
 import { findByArgument } from '../platform/host/vmm/process.ts';
@@ -9,11 +8,11 @@ import { machineName } from '../platform/host/vms/start.ts';
 import type { NewDatabase } from '../platform/sdk/index.ts';
 import { addressOf } from './database-address.ts';
 import { type Figure, median, spread } from './figures.ts';
+import { firstRow } from './first-row.ts';
 import type { PartOptions, PartResult } from './part.ts';
 import { type BenchServer, startServer } from './server.ts';
 
 const CREATES = 5;
-const BRANCH_ROWS = 200_000;
 const SLEEPERS = 50;
 const PGBENCH_S = 8;
 /** A database of the crowd that sleeps. */
@@ -52,7 +51,6 @@ export async function postgres({ rounds = 20, progress }: PartOptions): Promise<
 
   const main = await databases.create({ name: 'main', idleSeconds: 0 });
   await sleepAndWake(server, main, rounds, tell);
-  await branches(server, main, tell);
   const [through, straight] = await speeds(server, main, progress);
   tell('pgbench through the edge, of that straight to the guest', [through / straight], { atLeast: 0.9 }, 'x');
   await databases.remove(main.name);
@@ -91,42 +89,6 @@ async function sleepAndWake({ thaw }: BenchServer, main: NewDatabase, rounds: nu
   tell('wake by a new connection to its first row', byConnection, { atMost: 400 });
 }
 
-async function branches({ thaw }: BenchServer, main: NewDatabase, tell: Tell): Promise<void> {
-  const sql = postgresJs(main.directUrl, { max: 1 });
-  const [first, stops]: [number[], number[]] = [[], []];
-  try {
-    await sql`create table larger as select n, repeat('x', 200) as text from generate_series(1, ${BRANCH_ROWS}) as n`;
-    await sql`checkpoint`;
-    for (let round = 0; round < 3; round += 1) {
-      const stop = new AbortController();
-      const longest = longestPause(sql, stop.signal);
-      const began = performance.now();
-      const made = await thaw.databases.branch('main', `branch-${round}`);
-      await firstRow(made.directUrl);
-      first.push(performance.now() - began);
-      stop.abort();
-      stops.push(await longest);
-      await thaw.databases.remove(made.name);
-    }
-  } finally {
-    await sql.end({ timeout: 1 });
-  }
-  tell(`branch with ${BRANCH_ROWS} rows to its first row`, first);
-  tell('  the original stands still', stops);
-}
-
-/** The longest that one of many small queries took. */
-async function longestPause(sql: postgresJs.Sql, signal: AbortSignal): Promise<number> {
-  let longest = 0;
-  while (!signal.aborted) {
-    const began = performance.now();
-    await sql`select 1`;
-    longest = Math.max(longest, performance.now() - began);
-    await delay(5);
-  }
-  return longest;
-}
-
 /** Transactions per second: through the edge, and from this machine to the guest. */
 async function speeds({ config }: BenchServer, main: NewDatabase, progress: PartOptions['progress']) {
   await pgbench(main.directUrl, ['-i', '-q', '-s', '5']);
@@ -163,18 +125,6 @@ async function sleepers(server: BenchServer, tell: Tell): Promise<void> {
 /** The VMMs of a server. */
 function processesOf({ config }: BenchServer) {
   return findByArgument(QEMU_BINARY, '-name', machineName(config.serverId, ''));
-}
-
-/** @returns milliseconds until a new connection has its first row */
-async function firstRow(url: string): Promise<number> {
-  const began = performance.now();
-  const sql = postgresJs(url, { max: 1, fetch_types: false });
-  try {
-    await sql`select 1`;
-    return performance.now() - began;
-  } finally {
-    await sql.end({ timeout: 1 });
-  }
 }
 
 async function pgbench(url: string, args: string[]): Promise<string> {

@@ -64,24 +64,34 @@ export async function create(
  * in the original alone.
  */
 export async function branch(fleet: Fleet, parent: LiveDatabase, name: string, signal: AbortSignal) {
-  const { host, control } = fleet.parts;
+  const { host, control, log } = fleet.parts;
   requireDatabaseName(name);
   const { id: _, createdAt: __, ...settings } = parent.record;
   const record = newRecord(fleet, { ...settings, name, parent: parent.record.name });
   const verifier = scramVerifier(record.password, fleet.parts.random);
   await control.databases.add(record);
   return keptOrUndone(fleet, record, async (live) => {
+    const began = performance.now();
     const vm = await parent.turn(async () => {
       await upNow(fleet, parent, signal);
       return host.fork(parent.vm ?? '', labelsOf(record.id), signal);
     });
     fleet.settle(live, vm.id);
     record.disk = vm.disks?.[0]?.disk ?? null;
+    const forked = performance.now();
     // Sessions of the original were copied, but not their clients.
     const others = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()
       AND backend_type IN ('client backend', 'walsender');`;
-    await sql(host, vm.id, 'postgres', `${passwordStatement(await verifier)} ${others}`, signal);
-    await renewPool(host, vm.id, signal);
+    await Promise.all([
+      sql(host, vm.id, 'postgres', `${passwordStatement(await verifier)} ${others}`, signal),
+      renewPool(host, vm.id, signal),
+    ]);
+    const phases = { fork: forked - began, own: performance.now() - forked };
+    const stoodStillMs = vm.phases.copy;
+    log.info(
+      { database: record.name, parent: record.parent, stoodStillMs, phases, fork: vm.phases },
+      'database branched',
+    );
   });
 }
 

@@ -83,7 +83,8 @@ export function sleep(fleet: Fleet, live: LiveDatabase): Promise<void> {
     if (live.vm === null || live.state !== 'awake') return;
     if (live.uses > 0)
       throw new ThawError('conflict', `The database ${live.record.name} is being backed up or exported.`);
-    await fleet.parts.host.sleep(live.vm);
+    // Postgres has synced what it has acknowledged, and reads the rest from its log.
+    await fleet.parts.host.sleep(live.vm, { sync: false });
     live.state = 'asleep';
   });
 }

@@ -211,9 +211,11 @@ export interface Host extends AsyncDisposable, CommandHost, FileHost, DiskHost {
    * connections between it and this host stay open; what the host sends meanwhile is not lost, only late. Putting one to
    * sleep that sleeps is no error.
    *
+   * @param options `sync` false: what was written to its disks and not synced by who wrote it stays in the snapshot alone, which
+   *   does not outlast a crash of this machine. For programs that sync what must last; it saves a third of the time.
    * @throws ThawError `conflict` for a VM without memory of its own, `not_found`; when it fails otherwise the VM has ended
    */
-  sleep(vm: string, signal?: AbortSignal): Promise<void>;
+  sleep(vm: string, options?: { sync?: boolean }, signal?: AbortSignal): Promise<void>;
   /**
    * Thaws a VM that sleeps: the same one, with its processes, files, connections, host name and ids, but with the time
    * and entropy of now. Waking one that runs is no error. A snapshot is used once.

@@ -116,13 +116,13 @@ export class LocalHost extends GuestCalls implements Host {
     return describeTemplate(await freezeInto(request.shared ? store : templates, vm, about, signal));
   }
 
-  sleep(id: string, signal?: AbortSignal): Promise<void> {
+  sleep(id: string, options?: { sync?: boolean }, signal?: AbortSignal): Promise<void> {
     const { sleeping } = this.#vms;
     return this.#vms.turn(id, async () => {
       if (sleeping.has(id)) return;
       const vm = this.#vms.awake(id);
       requireOwnMemory(vm.record, 'sleep');
-      sleeping.set(id, await vm.sleep(signal));
+      sleeping.set(id, await vm.sleep(options, signal));
     });
   }
 

@@ -101,11 +101,13 @@ export class RunningVm implements AsyncDisposable {
    *
    * @throws when it cannot be saved; the VM has ended then
    */
-  async sleep(signal?: AbortSignal): Promise<SleepingVm> {
+  async sleep({ sync = true }: { sync?: boolean } = {}, signal?: AbortSignal): Promise<SleepingVm> {
     const asleepSince = { hostBoot: await hostBoot(), at: new Date().toISOString() };
     try {
       // A snapshot may be lost with its machine. What was written to a disk by then is not.
-      if (this.record.disks !== undefined && !this.record.paused) await this.agent.disks.sync(signal).catch(() => {});
+      if (sync && this.record.disks !== undefined && !this.record.paused) {
+        await this.agent.disks.sync(signal).catch(() => {});
+      }
       await this.machine.save(join(this.directory, SLEEP_STATE), signal);
       await this.remember({ asleepSince });
       this.#asleep = true;
