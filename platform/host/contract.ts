@@ -283,6 +283,8 @@ export interface Host extends AsyncDisposable, CommandHost, FileHost, DiskHost {
   /** What commands in the VM get from now on, below what each is given. */
   setEnvironment(vm: string, environment: Record<string, string>, signal?: AbortSignal): Promise<void>;
   startProcess(vm: string, request: ProcessRequest, signal?: AbortSignal): Promise<void>;
+  /** Ends that process: SIGTERM, and SIGKILL after five seconds. @throws ThawError `not_found` when none was started */
+  stopProcess(vm: string, signal?: AbortSignal): Promise<void>;
   waitListening(vm: string, port: number, timeoutMs: number, signal?: AbortSignal): Promise<Listening>;
   /** What the supervised process wrote after line `after` (0 = all that is kept); with `follow` goes on until the VM ends. */
   logs(vm: string, options: { after: number; follow: boolean }, signal?: AbortSignal): AsyncIterable<GuestLogLine>;

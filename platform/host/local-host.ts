@@ -228,6 +228,10 @@ export class LocalHost extends GuestCalls implements Host {
     return this.#vms.awake(id).agent.startProcess(request, signal);
   }
 
+  async stopProcess(id: string, signal?: AbortSignal): Promise<void> {
+    return this.#vms.awake(id).agent.stopProcess(signal);
+  }
+
   async waitListening(id: string, port: number, timeoutMs: number, signal?: AbortSignal): Promise<Listening> {
     return this.#vms.awake(id).agent.waitListening(port, timeoutMs, signal);
   }
