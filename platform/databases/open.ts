@@ -1,4 +1,5 @@
 import { Backups } from './backups/backups.ts';
+import { openStore } from './backups/open-store.ts';
 import { Repositories } from './backups/repository.ts';
 import { Databases } from './databases.ts';
 import { Fleet } from './fleet.ts';
@@ -36,7 +37,7 @@ export async function openDatabases(parts: DatabasesParts): Promise<Databases> {
   });
   log.debug({ databases: fleet.all().length }, 'databases open');
   const backups =
-    parts.backups && opened.use(new Backups(fleet, new Repositories(parts.backups.directory), parts.backups));
+    parts.backups && opened.use(new Backups(fleet, new Repositories(openStore(parts.backups.place)), parts.backups));
   return new Databases(fleet, templates, backups, opened.move());
 }
 
