@@ -17,7 +17,7 @@ const WRITTEN_AT_LEAST = 20;
 const GIVE_UP_MS = 5_000;
 const QUIET = { onnotice: () => {}, connect_timeout: 30 };
 const CHECK_LIMIT_MS = 60_000;
-const CHECKED = ['--host=/app/run', '--username=postgres', '--install-missing', '--heapallindexed', 'main'];
+const CHECKED = ['--host=/app/run', '--username=postgres', '--install-missing', '--heapallindexed', 'app'];
 
 const EVENTS = ['vmm', 'server', 'both', 'sleep', 'branch'] as const;
 

@@ -12,8 +12,9 @@ import { finish, Session } from './session.ts';
 
 /** Longest from a connection to its startup packet, TLS included. */
 const GREETING_MS = 10_000;
-/** Most connections that have not said what they want. */
+/** Most connections that have not said what they want, of all and of one address: others get in beside one that says nothing. */
 const MOST_GREETING = 1000;
+const MOST_GREETING_EACH = 100;
 /** Most sessions in all. */
 const MOST_SESSIONS = 20_000;
 const CONNECT_MS = 5000;
@@ -25,7 +26,8 @@ export class PostgresEdge implements AsyncDisposable {
   readonly #parts: PostgresEdgeParts;
   readonly #beds = new Map<string, Bed>();
   readonly #servers: Server[] = [];
-  readonly #greeting = new Set<Socket>();
+  /** Connections that have not said what they want, with their addresses. */
+  readonly #greeting = new Map<Socket, string>();
   readonly #closing = new AbortController();
   #sessions = 0;
   #listen: Listen = { host: '', port: 0 };
@@ -103,7 +105,7 @@ export class PostgresEdge implements AsyncDisposable {
       server.close();
       return done;
     });
-    for (const socket of this.#greeting) socket.destroy();
+    for (const socket of this.#greeting.keys()) socket.destroy();
     const error = new ThawError('unavailable', 'The server is stopping.', { hint: 'Connect again in a moment.' });
     for (const bed of this.#beds.values()) bed.close(error);
     await Promise.all(closed);
@@ -111,12 +113,12 @@ export class PostgresEdge implements AsyncDisposable {
 
   async #accept(socket: Socket): Promise<void> {
     socket.on('error', () => socket.destroy());
-    if (this.#greeting.size >= MOST_GREETING || this.#closing.signal.aborted) {
+    const address = socket.remoteAddress ?? '';
+    if (!this.#mayGreet(address)) {
       socket.destroy();
       return;
     }
-    this.#greeting.add(socket);
-    const address = socket.remoteAddress ?? '';
+    this.#greeting.set(socket, address);
     const limit = AbortSignal.any([AbortSignal.timeout(GREETING_MS), this.#closing.signal]);
     const greeting = await greet(socket, this.#parts.certificate, limit).finally(() => this.#greeting.delete(socket));
     if (greeting.kind === 'refused') this.#refuse(greeting.socket, greeting.refusal);
@@ -131,6 +133,13 @@ export class PostgresEdge implements AsyncDisposable {
       if (!('route' in destination)) this.#refuse(greeting.socket, destination);
       else await this.#begin(greeting.socket, destination);
     }
+  }
+
+  #mayGreet(address: string): boolean {
+    if (this.#greeting.size >= MOST_GREETING || this.#closing.signal.aborted) return false;
+    if (this.#greeting.size < MOST_GREETING_EACH) return true;
+    const same = this.#greeting.values().filter((other) => other === address);
+    return same.reduce((count) => count + 1, 0) < MOST_GREETING_EACH;
   }
 
   #bed(route: Destination['route']): Bed {

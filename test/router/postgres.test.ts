@@ -205,3 +205,20 @@ async function dial(): Promise<Socket> {
 function closing(sql: postgres.Sql): AsyncDisposable & { sql: postgres.Sql } {
   return { sql, [Symbol.asyncDispose]: () => sql.end({ timeout: 1 }) };
 }
+
+test('one address that opens connections and says nothing does not keep others out', async () => {
+  const silent = Array.from({ length: 150 }, () =>
+    connect({ port: stand.port, host: '127.0.0.1' }).on('error', () => {}),
+  );
+  try {
+    // Those past the bound are closed at once.
+    await Promise.all(silent.slice(100).map((socket) => once(socket.resume(), 'close')));
+    const other = connect({ port: stand.port, host: '127.0.0.1', localAddress: '127.0.0.2' });
+    other.write(Buffer.from([0, 0, 0, 8, 4, 210, 22, 47])); // SSLRequest
+    const [answer] = (await once(other, 'data')) as [Buffer];
+    assert.equal(answer.toString('latin1'), 'S');
+    other.destroy();
+  } finally {
+    for (const socket of silent) socket.destroy();
+  }
+});
