@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import postgres from 'postgres';
 import { WorkTree } from '../fixtures/git.ts';
 import { EdgeClient } from '../fixtures/http.ts';
 import { startServer } from '../fixtures/server.ts';
@@ -27,13 +28,31 @@ export default async (request) => {
 };
 `;
 
+/** What a new database draws by lot first, and how far its clock is from this machine's, in milliseconds. */
+async function firstDraws(url: string): Promise<{ drawn: string; skew: number }> {
+  const sql = postgres(url, { max: 1, fetch_types: false });
+  try {
+    const [row] = await sql`select gen_random_uuid() || ' ' || random() as drawn, clock_timestamp() as now`;
+    return { drawn: row?.drawn, skew: Math.abs(row?.now.getTime() - Date.now()) };
+  } finally {
+    await sql.end({ timeout: 1 });
+  }
+}
+
 test('an app reaches the databases of its project, whatever else it may reach, and no other project’s', async () => {
   await using server = await startServer();
   const { thaw } = server;
-  await thaw.databases.create({ name: 'main' });
+  const ours = await thaw.databases.create({ name: 'main' });
   await thaw.projects.create('strangers');
   const theirs = await thaw.databases.create({ name: 'main' }, { project: 'strangers' });
-  const { guestUrl } = await thaw.databases.urls('main');
+  const { guestUrl } = ours;
+  // Both were thawed from one VM, whose next draws would have been the same.
+  const draws = await Promise.all([ours.directUrl, ours.url, theirs.directUrl, theirs.url].map(firstDraws));
+  assert.equal(new Set(draws.map(({ drawn }) => drawn)).size, draws.length, JSON.stringify(draws));
+  assert.ok(
+    draws.every(({ skew }) => skew < 2000),
+    JSON.stringify(draws),
+  );
   // A guest that may reach the internet, and one that may reach nothing.
   await using tree = await WorkTree.create({ 'index.js': ASKING });
   for (const settings of ['', 'egress = "none"\n']) {
