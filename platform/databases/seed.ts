@@ -2,7 +2,7 @@ import type { Disk, Host, Template } from '../host/contract.ts';
 import { DATA, layOut } from './guest.ts';
 
 /** Raised when the cluster that the image brings is another: disks made before stay as they are. */
-const SEED = '17.1';
+const SEED = '17.2';
 export const SEED_ROLE = 'database-seed';
 export const DEFAULT_DISK_MIB = 8192;
 export const LEAST_DISK_MIB = 512;
