@@ -78,7 +78,9 @@ export async function branch(
   const { host, control } = fleet.parts;
   requireDatabaseName(name);
   const { id: _, createdAt: __, ...settings } = parent.record;
-  const record = newRecord(fleet, { ...settings, name, preview, parent: parent.record.name });
+  // Many previews of a database that never sleeps would take all memory.
+  const sleep = preview === null ? {} : { idleSeconds: undefined, keepAwake: [] };
+  const record = newRecord(fleet, { ...settings, ...sleep, name, preview, parent: parent.record.name });
   const verifier = scramVerifier(record.password, fleet.parts.random);
   await control.databases.add(record);
   return keptOrUndone(fleet, record, async (live) => {
