@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import postgres from 'postgres';
@@ -8,12 +10,16 @@ import { WorkTree } from '../fixtures/git.ts';
 import { EdgeClient } from '../fixtures/http.ts';
 import { type ServerFixture, startServer } from '../fixtures/server.ts';
 
-/** Tells the user of its database, and how Postgres answers that user: `R` asks for the password. */
+/**
+ * Asks a database for a session. Tells the user, and the first letter of the answer: `R` for the password's question, `E` for
+ * an error.
+ */
 const ASKING = `import { once } from 'node:events';
 import { connect } from 'node:net';
-export default async () => {
-  if (process.env.DATABASE_URL === undefined) return new Response('none');
-  const url = new URL(process.env.DATABASE_URL);
+export default async (request) => {
+  const named = request.headers.get('x-database') ?? process.env.DATABASE_URL;
+  if (named === undefined) return new Response('none');
+  const url = new URL(named);
   const socket = connect(Number(url.port), url.hostname);
   try {
     const body = Buffer.from('user\\0' + url.username + '\\0database\\0' + url.pathname.slice(1) + '\\0\\0');
@@ -34,14 +40,14 @@ const open = (url: string) => {
   return { sql, [Symbol.asyncDispose]: () => sql.end({ timeout: 1 }) };
 };
 
-describe('databases of previews', () => {
+describe('databases of apps and their previews', () => {
   const stack = new AsyncDisposableStack();
   let server: ServerFixture;
   let tree: WorkTree;
   before(async () => {
     server = stack.use(await startServer());
     tree = stack.use(await WorkTree.create({ 'index.js': ASKING }));
-    await server.thaw.databases.create({ name: 'main' });
+    await server.thaw.databases.create({ name: 'main', idleSeconds: 0 });
     const pushed = await push('main');
     assert.equal(pushed.code, 0, pushed.text);
   });
@@ -74,6 +80,25 @@ describe('databases of previews', () => {
   /** What `feature/x` has. */
   const FEATURE = /^main-feature-x-[0-9a-f]{6}$/;
 
+  test('an app reaches the databases of its project, whatever else it may reach, and no other project’s', async () => {
+    await server.thaw.projects.create('strangers');
+    const theirs = await server.thaw.databases.create({ name: 'main' }, { project: 'strangers' });
+    const { guestUrl } = await server.thaw.databases.urls('main');
+    const edge = new EdgeClient(server.config, 'shop');
+    const answer = async (url: string) => (await edge.ask('/', { headers: { 'x-database': url } })).text.slice(-1);
+    // A guest that may reach the internet, then one that may reach nothing.
+    for (const settings of ['', 'egress = "none"\n']) {
+      if (settings !== '') {
+        await tree.commit({ 'thaw.toml': settings });
+        const pushed = await push('main');
+        assert.equal(pushed.code, 0, pushed.text);
+      }
+      assert.equal(await answer(guestUrl), 'R', settings);
+      assert.equal(await answer(theirs.guestUrl), 'E', settings);
+    }
+    await server.thaw.databases.remove('main', { project: 'strangers' });
+  });
+
   test('an app gets the URLs of a database with `attach`', async () => {
     assert.equal(await ask('main'), 'none');
     assert.match(await said('attach', 'main', 'shop'), /^shop reaches main by DATABASE_URL/);
@@ -95,6 +120,7 @@ describe('databases of previews', () => {
     assert.match(made.name, FEATURE);
     assert.ok(first.remote.includes(`Branched the database main into ${made.name}`), first.text);
     assert.deepEqual([made.parent, made.preview], ['main', { app: 'shop', branch: 'feature/x' }]);
+    assert.notEqual(made.idleSeconds, 0);
     assert.match(await said('list'), new RegExp(`${made.name} .* main +feature/x of shop`));
     assert.match(await said('info', made.name), /preview +feature\/x of shop/);
     assert.match(await said('info', 'main'), /attached +previews of shop, a branch for each\nattached +shop\n/);
@@ -169,6 +195,19 @@ describe('databases of previews', () => {
     // Previews that are there get theirs at once.
     await said('attach', 'main', 'shop', '--preview-branches');
     assert.equal(await ask('again'), `${(await ofPreview('again')).endpoint}.pool R`);
+
+    // The server ends after git has deleted the branch, and before it hears of that.
+    await server.stop('SIGKILL');
+    const [repository = ''] = (await readdir(join(server.config.data, 'repos'))).filter((name) =>
+      name.endsWith('.git'),
+    );
+    const bare = join(server.config.data, 'repos', repository);
+    await tree.git('--git-dir', bare, 'update-ref', '-d', 'refs/heads/again');
+    await server.start();
+    assert.deepEqual(await names(), ['main']);
+
+    assert.equal((await push(earlier('again'))).code, 0);
+    assert.equal((await names()).length, 2);
     await server.thaw.apps.remove('shop');
     while ((await names()).length > 1) await delay(50);
     await said('rm', 'main');
