@@ -30,7 +30,8 @@ export class AttachedDatabases {
    * from its next deployment on. It takes the place of the database that was attached there before.
    *
    * @returns the previews that are to be deployed again for it though their environment is what it was
-   * @throws ThawError `not_found`; `conflict` when previews have branches of a database that would be replaced
+   * @throws ThawError `not_found`; `conflict` for a database of a preview, and when previews have branches of the one that
+   *   would be replaced
    */
   async attach(
     project: string,
@@ -38,7 +39,16 @@ export class AttachedDatabases {
     { app, target, branches }: { app: App; target: 'production' | 'preview'; branches: boolean },
   ): Promise<string[]> {
     const { control, databases } = this.#parts;
-    const { id } = databases.get(project, name);
+    const { id, preview, parent } = databases.get(project, name);
+    if (preview !== null) {
+      throw new ThawError(
+        'conflict',
+        `The database ${name} belongs to the preview ${preview.branch} of ${preview.app}.`,
+        {
+          hint: `It ends with the preview. Attach ${parent}, or a branch that \`thaw db branch\` makes.`,
+        },
+      );
+    }
     const all = await control.databases.attachments({ app: app.id });
     const before = all.find((one) => one.target === target);
     const other = before !== undefined && (before.database !== name || before.branches !== branches);

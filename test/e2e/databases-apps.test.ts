@@ -140,6 +140,7 @@ describe('databases of apps and their previews', () => {
   test('what a preview needs is refused to be taken away', async () => {
     const { name } = await ofPreview('feature/x');
     await refused(/belongs to the preview feature\/x of shop/, 'rm', name);
+    await refused(/belongs to the preview feature\/x of shop/, 'attach', name, 'shop');
     await refused(/A preview has a branch of the database main/, 'rm', 'main');
     await refused(/A preview has a branch of main: feature\/x[\s\S]*--remove-branches/, 'detach', 'main', 'shop');
     await refused(/A preview has a branch of main/, 'attach', 'main', 'shop', '--preview');
