@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { toThawError } from '../platform/errors.ts';
 import { qemuVersion } from '../platform/host/vmm/qemu/driver.ts';
 import { apps } from './apps.ts';
+import { branches } from './branches.ts';
 import { cold } from './cold.ts';
 import { crowd } from './crowd.ts';
 import { type Figure, isMet } from './figures.ts';
@@ -23,7 +24,7 @@ import { warm } from './warm.ts';
 
 const PARTS: Record<string, Part> = {
   ...{ cold, warm, crowd, push, apps, proxied, sleeping },
-  ...{ sandboxes, forks, pauses, transfers, postgres, ledger, rounds },
+  ...{ sandboxes, forks, pauses, transfers, postgres, branches, ledger, rounds },
 };
 const USAGE = `npm run bench -- [${Object.keys(PARTS).join('|')}]... [--rounds n] [--out file]`;
 

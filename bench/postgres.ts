@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { setTimeout as delay } from 'node:timers/promises';
+import { readFileSync } from 'node:fs';
 import postgresJs from 'postgres';
 import { ThawError } from '../platform/errors.ts';
 import { findByArgument } from '../platform/host/vmm/process.ts';
@@ -9,13 +9,14 @@ import { machineName } from '../platform/host/vms/start.ts';
 import type { NewDatabase } from '../platform/sdk/index.ts';
 import { addressOf } from './database-address.ts';
 import { type Figure, median, spread } from './figures.ts';
+import { firstRow } from './first-row.ts';
 import type { PartOptions, PartResult } from './part.ts';
 import { type BenchServer, startServer } from './server.ts';
 
 const CREATES = 5;
-const BRANCH_ROWS = 200_000;
 const SLEEPERS = 50;
 const PGBENCH_S = 8;
+const PGBENCH_ROUNDS = 5;
 /** A database of the crowd that sleeps. */
 const SMALL = { memoryMiB: 256, diskMiB: 512 };
 
@@ -52,9 +53,7 @@ export async function postgres({ rounds = 20, progress }: PartOptions): Promise<
 
   const main = await databases.create({ name: 'main', idleSeconds: 0 });
   await sleepAndWake(server, main, rounds, tell);
-  await branches(server, main, tell);
-  const [through, straight] = await speeds(server, main, progress);
-  tell('pgbench through the edge, of that straight to the guest', [through / straight], { atLeast: 0.9 }, 'x');
+  await speeds(server, main, tell);
   await databases.remove(main.name);
 
   await sleepers(server, tell);
@@ -91,90 +90,65 @@ async function sleepAndWake({ thaw }: BenchServer, main: NewDatabase, rounds: nu
   tell('wake by a new connection to its first row', byConnection, { atMost: 400 });
 }
 
-async function branches({ thaw }: BenchServer, main: NewDatabase, tell: Tell): Promise<void> {
-  const sql = postgresJs(main.directUrl, { max: 1 });
-  const [first, stops]: [number[], number[]] = [[], []];
-  try {
-    await sql`create table larger as select n, repeat('x', 200) as text from generate_series(1, ${BRANCH_ROWS}) as n`;
-    await sql`checkpoint`;
-    for (let round = 0; round < 3; round += 1) {
-      const stop = new AbortController();
-      const longest = longestPause(sql, stop.signal);
-      const began = performance.now();
-      const made = await thaw.databases.branch('main', `branch-${round}`);
-      await firstRow(made.directUrl);
-      first.push(performance.now() - began);
-      stop.abort();
-      stops.push(await longest);
-      await thaw.databases.remove(made.name);
-    }
-  } finally {
-    await sql.end({ timeout: 1 });
-  }
-  tell(`branch with ${BRANCH_ROWS} rows to its first row`, first);
-  tell('  the original stands still', stops);
-}
-
-/** The longest that one of many small queries took. */
-async function longestPause(sql: postgresJs.Sql, signal: AbortSignal): Promise<number> {
-  let longest = 0;
-  while (!signal.aborted) {
-    const began = performance.now();
-    await sql`select 1`;
-    longest = Math.max(longest, performance.now() - began);
-    await delay(5);
-  }
-  return longest;
-}
-
-/** Transactions per second: through the edge, and from this machine to the guest. */
-async function speeds({ config }: BenchServer, main: NewDatabase, progress: PartOptions['progress']) {
+/**
+ * Transactions per second of the same clients, on one way and the other: through the edge and from this machine to the guest, straight
+ * to Postgres and to the pool. Plain, since the guest itself has no TLS; the edge with TLS is told beside it.
+ */
+async function speeds({ config }: BenchServer, main: NewDatabase, tell: Tell): Promise<void> {
   await pgbench(main.directUrl, ['-i', '-q', '-s', '5']);
-  const straight = new URL(main.directUrl);
-  straight.username = 'app';
-  straight.host = `${await addressOf(config.data, main.id)}:5432`;
-  const found: [number[], number[]] = [[], []];
-  for (let round = 0; round < 3; round += 1) {
-    for (const [at, url] of [main.directUrl, straight.href].entries()) {
+  const address = await addressOf(config.data, main.id);
+  const inside = (url: string, port: number) => {
+    const straight = new URL(url);
+    straight.username = 'app';
+    straight.host = `${address}:${port}`;
+    return straight.href;
+  };
+  const ways = {
+    'direct, edge': `${main.directUrl}?sslmode=disable`,
+    'direct, guest': inside(main.directUrl, 5432),
+    'pooled, edge': `${main.url}?sslmode=disable`,
+    'pooled, guest': inside(main.url, 6432),
+    'direct, edge with TLS': `${main.directUrl}?sslmode=require`,
+  };
+  const found = new Map<string, number[]>();
+  for (let round = 0; round < PGBENCH_ROUNDS; round += 1) {
+    for (const [way, url] of Object.entries(ways)) {
       const said = await pgbench(url, ['-S', '-c', '4', '-T', String(PGBENCH_S), '-M', 'prepared']);
-      const tps = Number(/tps = ([\d.]+)/.exec(said)?.[1]);
-      found[at]?.push(tps);
-      progress(`postgres: pgbench ${at === 0 ? 'through the edge' : 'straight'} ${tps.toFixed(0)} per second`);
+      found.set(way, [...(found.get(way) ?? []), Number(/tps = ([\d.]+)/.exec(said)?.[1])]);
     }
   }
-  return [median(found[0]), median(found[1])] as const;
+  for (const [way, values] of found) tell(`pgbench, transactions a second, ${way}`, values, {}, '');
+  const of = (way: keyof typeof ways) => median(found.get(way) ?? []);
+  const target = { atLeast: 0.9 };
+  tell('pgbench, edge to guest, direct', [of('direct, edge') / of('direct, guest')], target, 'x');
+  tell('pgbench, edge to guest, pooled', [of('pooled, edge') / of('pooled, guest')], target, 'x');
 }
 
 async function sleepers(server: BenchServer, tell: Tell): Promise<void> {
   const { databases } = server.thaw;
   const made: NewDatabase[] = [];
+  const before = residentMiB(server.pid);
   for (let n = 0; n < SLEEPERS; n += 1) {
     const one = await databases.create({ name: `sleeper-${n}`, idleSeconds: 0, ...SMALL });
     await databases.sleep(one.name);
     made.push(one);
   }
   tell(`${SLEEPERS} that sleep: processes`, [(await processesOf(server)).size], { atMost: 0 }, '');
+  tell(`  memory of the server, more than before them`, [residentMiB(server.pid) - before], {}, 'MiB');
   const wakes: number[] = [];
   for (const one of made.slice(0, 10)) wakes.push(await firstRow(one.directUrl));
   tell('  one of them woken by a connection to its first row', wakes, { atMost: 400 });
   for (const one of made) await databases.remove(one.name);
 }
 
+/** Resident memory of a process. */
+function residentMiB(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
+}
+
 /** The VMMs of a server. */
 function processesOf({ config }: BenchServer) {
   return findByArgument(QEMU_BINARY, '-name', machineName(config.serverId, ''));
-}
-
-/** @returns milliseconds until a new connection has its first row */
-async function firstRow(url: string): Promise<number> {
-  const began = performance.now();
-  const sql = postgresJs(url, { max: 1, fetch_types: false });
-  try {
-    await sql`select 1`;
-    return performance.now() - began;
-  } finally {
-    await sql.end({ timeout: 1 });
-  }
 }
 
 async function pgbench(url: string, args: string[]): Promise<string> {

@@ -13,6 +13,8 @@ import { QEMU_BINARY } from '../platform/host/vmm/qemu/driver.ts';
 import { machineName } from '../platform/host/vms/start.ts';
 import { Thaw } from '../platform/sdk/index.ts';
 
+/** What the server writes, in the current directory. */
+export const SERVER_LOG = 'bench-server.log';
 /** Short, so that instances sleep soon; long enough for a request to follow another. */
 const IDLE_MS = 300;
 /** A machine on which everything has to be made first boots three images. */
@@ -63,7 +65,7 @@ export async function startServer(existing?: string): Promise<BenchServer> {
   const program = fileURLToPath(new URL('../platform/cli/thaw.sh', import.meta.url));
   const began = performance.now();
   const child = spawn(program, ['serve'], { env, stdio: ['ignore', 'inherit', 'pipe'] });
-  child.stderr.pipe(createWriteStream('bench-server.log'));
+  child.stderr.pipe(createWriteStream(SERVER_LOG));
   const ended = once(child, 'exit');
   stack.defer(async () => {
     child.kill('SIGTERM');

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { isIPv4 } from 'node:net';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import { readBackupPlace } from './backup-place.ts';
 import { ThawError } from './errors.ts';
 
 /** A unix socket's path holds at most 107 bytes; the longest below the data directory takes 45. */
@@ -59,8 +60,13 @@ const schema = z.object({
   THAW_PROJECT_BURST: count(0, 1_000_000).default(0),
   /** Idle time after which a database sleeps that has none of its own; 0 = never. */
   THAW_DB_IDLE_MS: count(0, 86_400_000).default(60_000),
-  /** Where backups of databases are kept; default: below the data directory. */
+  /** Where backups of databases are kept, a directory or a bucket; default: below the data directory. */
   THAW_BACKUPS: z.string().optional(),
+  /** Of the store that the bucket is in; read with `s3://` alone. */
+  AWS_ACCESS_KEY_ID: z.string().optional(),
+  AWS_SECRET_ACCESS_KEY: z.string().optional(),
+  AWS_REGION: z.string().optional(),
+  AWS_ENDPOINT_URL: z.string().optional(),
   /** Hours from one backup of a database to the next; 0 = no backups are made. */
   THAW_BACKUP_HOURS: count(0, 8760).default(24),
   /** Hours from one test of a restore to the next; 0 = none. */
@@ -147,7 +153,7 @@ export interface Config {
   /** 0 = what fits the rate. */
   projectBurst: number;
   /** Undefined: no backups are made. */
-  backups: { directory: string; everyMs: number; testMs: number } | undefined;
+  backups: { place: ReturnType<typeof readBackupPlace>; everyMs: number; testMs: number } | undefined;
   databaseIdleMs: number;
   databaseMaxMemoryMiB: number;
   sandboxMaxTtlSeconds: number;
@@ -224,7 +230,7 @@ export function readConfig(env: Record<string, string | undefined> = process.env
       value.THAW_BACKUP_HOURS === 0
         ? undefined
         : {
-            directory: resolve(value.THAW_BACKUPS ?? join(data, 'backups')),
+            place: readBackupPlace(value.THAW_BACKUPS ?? join(data, 'backups'), value),
             everyMs: value.THAW_BACKUP_HOURS * HOUR_MS,
             testMs: value.THAW_BACKUP_TEST_HOURS * HOUR_MS,
           },

@@ -6,6 +6,7 @@ import { branchLabel, deploymentLabel } from './control/names.ts';
 import type { Instances } from './instances.ts';
 import type { Log } from './log.ts';
 import type { AppRoute } from './route-limits.ts';
+import { Turns } from './turns.ts';
 
 /** Longest that what is under way in the old deployment may take before it is broken off. */
 export const GRACE_MS = 30_000;
@@ -24,6 +25,8 @@ export interface HandoversParts {
 /** The way from one deployment with volumes to the next: a volume is in one VM at a time. */
 export class Handovers {
   readonly #parts: HandoversParts;
+  /** Of each app: one change of what is in front after the other. */
+  readonly #turns = new Map<string, Turns>();
 
   constructor(parts: HandoversParts) {
     this.#parts = parts;
@@ -31,7 +34,7 @@ export class Handovers {
 
   /**
    * New requests wait; those under way are answered; the old instance ends; the new one starts with the volumes. When it
-   * does not start, the old one is started again.
+   * does not start, the old one is started again. Two of one app come one after the other.
    *
    * @returns undefined for a deployment without volumes
    * @throws ThawError why the new one does not start
@@ -41,13 +44,18 @@ export class Handovers {
     await this.#parts.changed();
     const next = table.get(deploymentLabel(id, app));
     if (next?.mounts === undefined) return undefined;
+    const turns = this.#turns.get(app) ?? new Turns(1);
+    this.#turns.set(app, turns);
+    const mine = await turns.enter(AbortSignal.timeout(this.#parts.startMs + GRACE_MS));
     const before = table.get(branchLabel(branch, app));
     const old = before?.mounts === undefined || before.deployment === id ? undefined : before;
-    const turn = instances.next(app, id);
+    const chosen = instances.next(app, id);
     const hold = old === undefined ? undefined : edge.hold(old.deployment);
     const letGo = () => {
-      turn[Symbol.dispose]();
+      chosen[Symbol.dispose]();
       hold?.[Symbol.dispose]();
+      mine[Symbol.dispose]();
+      if (turns.idle) this.#turns.delete(app);
     };
     const goBack = async () => {
       await edge.retire(id, 0);
@@ -68,8 +76,7 @@ export class Handovers {
     return {
       done: async () => {
         inFront = true;
-        await this.#parts.changed();
-        letGo();
+        await this.#parts.changed().finally(letGo);
       },
       async [Symbol.asyncDispose]() {
         if (!inFront) await goBack();

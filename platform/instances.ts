@@ -11,6 +11,8 @@ import type { Log } from './log.ts';
 import type { LogCollector } from './logs/collector.ts';
 import type { AppRoute } from './route-limits.ts';
 
+/** Longest that the end of an app's process is waited for; the guest kills it before. */
+const STOP_LIMIT_MS = 10_000;
 /** Tells an app's instance from the VMs of builds. */
 const ROLE = 'instance';
 
@@ -57,11 +59,16 @@ export class Instances {
     return { id: vm.id, address: vm.address, port: known.port, phases: vm.phases };
   }
 
-  /** Ends an instance, after its last log lines were taken. One that sleeps has written none since. */
+  /** Ends an instance, after its last log lines were taken; one that has volumes is told before. One that sleeps has written none since. */
   async end(id: string): Promise<void> {
     const { collector, host } = this.#parts;
-    if (host.get(id)?.asleep) collector.drop(id);
-    else await collector.finish(id);
+    const vm = host.get(id);
+    if (vm?.asleep) collector.drop(id);
+    else {
+      // What it holds in memory may belong on its volume.
+      if (vm?.disks !== undefined) await host.stopProcess(id, AbortSignal.timeout(STOP_LIMIT_MS)).catch(() => {});
+      await collector.finish(id);
+    }
     await host.end(id);
   }
 

@@ -11,13 +11,13 @@ import type {
 } from './contract.ts';
 import type { Fleet } from './fleet.ts';
 import { dump, sql } from './guest.ts';
-import { DEFAULT_MEMORY_MIB, requireIdle } from './limits.ts';
+import { DEFAULT_DISK_MIB, DEFAULT_MEMORY_MIB, requireIdle } from './limits.ts';
 import type { LiveDatabase } from './live.ts';
 import { branch, create, restore } from './making.ts';
 import { revive, sleep, templateOf, up } from './power.ts';
 import { busyQuery, readStatistics, statisticsQuery } from './queries.ts';
 import { Room } from './room.ts';
-import { DEFAULT_DISK_MIB, type Seed } from './seed.ts';
+import type { DatabaseTemplates } from './templates.ts';
 
 /** Longest that an answer about what a database does is waited for. */
 const ASK_LIMIT_MS = 10_000;
@@ -38,22 +38,22 @@ export type PreviewDatabase = Database & { preview: PreviewOf };
 export class Databases implements AsyncDisposable {
   readonly #fleet: Fleet;
   readonly #room: Room;
-  readonly #seed: Seed;
+  readonly #templates: DatabaseTemplates;
   readonly #backups: Backups | undefined;
   readonly #opened: AsyncDisposableStack;
 
-  constructor(fleet: Fleet, seed: Seed, backups: Backups | undefined, opened: AsyncDisposableStack) {
+  constructor(fleet: Fleet, templates: DatabaseTemplates, backups: Backups | undefined, opened: AsyncDisposableStack) {
     this.#fleet = fleet;
     this.#room = new Room(fleet);
     this.#backups = backups;
-    this.#seed = seed;
+    this.#templates = templates;
     this.#opened = opened;
   }
 
   /** @throws ThawError `invalid_input`, `not_found` for the project, `conflict` for the name, and what `Host.thaw` does */
   async create(request: DatabaseRequest & { project: string }, signal: AbortSignal): Promise<Database> {
     using _room = await this.#room.take(request.project, request.memoryMiB ?? DEFAULT_MEMORY_MIB);
-    return this.#shown(await create(this.#fleet, this.#seed, request, signal));
+    return this.#shown(await create(this.#fleet, this.#templates, request, signal));
   }
 
   /** @throws ThawError as `create` does, `not_found` for the one to branch */
@@ -261,7 +261,7 @@ export class Databases implements AsyncDisposable {
 
   /** Makes what the first database would have to wait for. */
   async prepare(memoryMiB: number, signal: AbortSignal): Promise<void> {
-    await this.#seed.get(await templateOf(this.#fleet, memoryMiB, signal), DEFAULT_DISK_MIB);
+    await this.#templates.get(await templateOf(this.#fleet, memoryMiB, signal), DEFAULT_DISK_MIB);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -19,16 +19,29 @@ export async function layOut(host: Guest, vm: string, signal?: AbortSignal): Pro
   await run(host, vm, { argv: ['/bin/sh', '-ec', copy], user: 'root' }, signal);
 }
 
+interface Starting {
+  shape: Shape;
+  /** The database that pg_cron keeps its jobs in. */
+  name: string;
+  /** Of the repository that its log is archived in; absent = it is not. */
+  backupKey?: string | undefined;
+  /** The pool is started once the VM has been frozen and thawed. */
+  poolLater?: true;
+}
+
 /** Starts Postgres and its pool. It takes connections once `sql` has answered. */
 export async function startPostgres(
   host: Guest,
   vm: string,
-  { shape, name, backupKey }: { shape: Shape; name: string; backupKey: string | undefined },
+  { shape, name, backupKey, poolLater }: Starting,
   signal?: AbortSignal,
 ): Promise<void> {
   const argv = ['/bin/bash', `${PLACE}/start`, String(shape.memoryMiB), String(shape.vcpus), name];
-  const env = backupKey === undefined ? undefined : { BACKUP_KEY: backupKey };
-  await host.startProcess(vm, { argv, env: env ?? {} }, signal);
+  const env = {
+    ...(backupKey === undefined ? {} : { BACKUP_KEY: backupKey }),
+    ...(poolLater === undefined ? {} : { POOL_LATER: 'yes' }),
+  };
+  await host.startProcess(vm, { argv, env }, signal);
 }
 
 /**
@@ -42,8 +55,14 @@ export function sql(host: Guest, vm: string, database: string, text: string, sig
 }
 
 /** Makes a backup, and tells what there is in the words of pgBackRest. */
-export function backUp(host: Guest, vm: string, type: 'full' | 'incr', signal: AbortSignal): Promise<string> {
-  return run(host, vm, { argv: ['/bin/bash', `${PLACE}/backup`, type], timeoutMs: 0 }, signal);
+export function backUp(
+  host: Guest,
+  vm: string,
+  { type, key }: { type: 'full' | 'incr'; key: string },
+  signal: AbortSignal,
+): Promise<string> {
+  const argv = ['/bin/bash', `${PLACE}/backup`, type];
+  return run(host, vm, { argv, env: { BACKUP_KEY: key }, timeoutMs: 0 }, signal);
 }
 
 /** Sees to it that all of Postgres' log up to now is in the repository. */

@@ -1,8 +1,9 @@
 import { ThawError } from '../errors.ts';
 import type { DatabaseRequest } from './contract.ts';
-import { DEFAULT_DISK_MIB, LEAST_DISK_MIB } from './seed.ts';
 
 export const DEFAULT_MEMORY_MIB = 512;
+export const DEFAULT_DISK_MIB = 8192;
+export const LEAST_DISK_MIB = 512;
 const LEAST_MEMORY_MIB = 256;
 const MOST_DISK_MIB = 4 * 1024 * 1024;
 const MOST_IDLE_SECONDS = 7 * 86_400;

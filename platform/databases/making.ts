@@ -2,23 +2,25 @@ import { ThawError } from '../errors.ts';
 import type { Backups } from './backups/backups.ts';
 import type { DatabaseRequest } from './contract.ts';
 import type { Fleet } from './fleet.ts';
-import { DATA, poolReady, renewPool, sql, startPostgres } from './guest.ts';
+import { poolReady, renewPool, sql } from './guest.ts';
 import { requireDatabaseName, requireIdle, requireSize } from './limits.ts';
 import type { LiveDatabase } from './live.ts';
+import { changePassword, DATABASE, passwordStatement } from './owner.ts';
 import { newPassword, pick, scramVerifier } from './password.ts';
-import { backupKeyOf, labelsOf, templateOf, upNow } from './power.ts';
+import { labelsOf, templateOf, upNow } from './power.ts';
 import type { DatabaseRecord } from './records.ts';
-import type { Seed } from './seed.ts';
+import { TASKS_MOST } from './scratch.ts';
+import type { DatabaseTemplates } from './templates.ts';
 
 const MIB = 1024 * 1024;
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz234567';
 const ID_LENGTH = 13;
 const ENDPOINT_LENGTH = 6;
 
-/** Makes a database: a copied disk, a thaw, a password of its own. */
+/** Makes a database: a thaw of a VM in which Postgres runs, on a disk and with a password of its own. */
 export async function create(
   fleet: Fleet,
-  seed: Seed,
+  templates: DatabaseTemplates,
   request: DatabaseRequest & { project: string },
   signal: AbortSignal,
 ): Promise<LiveDatabase> {
@@ -28,39 +30,32 @@ export async function create(
   const record = newRecord(fleet, {
     ...request,
     ...size,
-    dbname: request.name,
+    dbname: DATABASE,
     parent: null,
     preview: null,
     backupKey: newPassword(fleet.parts.random),
   });
   // Before the name is taken: a machine without the image has no databases.
-  const template = await templateOf(fleet, size.memoryMiB, signal);
+  const { template, password } = await templates.get(await templateOf(fleet, size.memoryMiB, signal), size.diskMiB);
   const verifier = scramVerifier(record.password, fleet.parts.random);
-  const from = await seed.get(template, size.diskMiB);
   await control.databases.add(record);
   return keptOrUndone(fleet, record, async (live) => {
-    const sizeBytes = size.diskMiB * MIB;
     const began = performance.now();
-    const disk = await host.createDisk({ sizeBytes, labels: labelsOf(record.id), from: { disk: from.id } }, signal);
-    record.disk = disk.id;
-    const copied = performance.now();
-    const disks = [{ disk: disk.id, path: DATA, owner: 'app' as const }];
+    const labels = labelsOf(record.id);
     const vm = await host.thaw(
-      { template: template.id, labels: labelsOf(record.id), egress: { mode: 'none' }, memory: 'own', disks },
+      { template: template.id, labels, egress: { mode: 'none' }, memory: 'own', tasksMax: TASKS_MOST },
       signal,
     );
     fleet.settle(live, vm.id);
+    const disk = vm.disks?.[0]?.disk ?? '';
+    record.disk = disk;
     const thawed = performance.now();
-    const starting = { shape: template.shape, name: record.dbname, backupKey: backupKeyOf(fleet, record) };
-    // As ALTER DATABASE does, which refuses to rename the one that it is asked in; another would have to be warmed up for it.
-    const named = `UPDATE pg_database SET datname = '${record.name}' WHERE datname = 'app';`;
-    // Whoever asks before it has started waits in there: an emulated machine is too slow for one thing after the other.
     await Promise.all([
-      startPostgres(host, vm.id, starting, signal),
-      sql(host, vm.id, 'app', `${passwordOf(await verifier)} ${named}`, signal),
+      changePassword(vm.address, password, await verifier),
+      poolReady(host, vm.id, signal),
+      host.growDisk(disk, size.diskMiB * MIB, signal),
     ]);
-    await poolReady(host, vm.id, signal);
-    const phases = { copy: copied - began, thaw: thawed - copied, start: performance.now() - thawed };
+    const phases = { thaw: thawed - began, own: performance.now() - thawed };
     log.info({ database: record.name, phases, thaw: vm.phases }, 'database made');
   });
 }
@@ -75,7 +70,7 @@ export async function branch(
   { name, preview = null }: { name: string; preview?: DatabaseRecord['preview'] },
   signal: AbortSignal,
 ): Promise<LiveDatabase> {
-  const { host, control } = fleet.parts;
+  const { host, control, log } = fleet.parts;
   requireDatabaseName(name);
   const { id: _, createdAt: __, ...settings } = parent.record;
   // Many previews of a database that never sleeps would take all memory.
@@ -84,17 +79,27 @@ export async function branch(
   const verifier = scramVerifier(record.password, fleet.parts.random);
   await control.databases.add(record);
   return keptOrUndone(fleet, record, async (live) => {
+    const began = performance.now();
     const vm = await parent.turn(async () => {
       await upNow(fleet, parent, signal);
       return host.fork(parent.vm ?? '', labelsOf(record.id), signal);
     });
     fleet.settle(live, vm.id);
     record.disk = vm.disks?.[0]?.disk ?? null;
+    const forked = performance.now();
     // Sessions of the original were copied, but not their clients.
     const others = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()
       AND backend_type IN ('client backend', 'walsender');`;
-    await sql(host, vm.id, 'postgres', `${passwordOf(await verifier)} ${others}`, signal);
-    await renewPool(host, vm.id, signal);
+    await Promise.all([
+      sql(host, vm.id, 'postgres', `${passwordStatement(await verifier)} ${others}`, signal),
+      renewPool(host, vm.id, signal),
+    ]);
+    const phases = { fork: forked - began, own: performance.now() - forked };
+    const stoodStillMs = vm.phases.copy;
+    log.info(
+      { database: record.name, parent: record.parent, stoodStillMs, phases, fork: vm.phases },
+      'database branched',
+    );
   });
 }
 
@@ -113,7 +118,7 @@ export async function restore(
   await fleet.parts.control.databases.add(record);
   return keptOrUndone(fleet, record, async (live) => {
     await backups.restore(source, live, at, signal);
-    await sql(fleet.parts.host, live.vm ?? '', 'postgres', passwordOf(await verifier), signal);
+    await sql(fleet.parts.host, live.vm ?? '', 'postgres', passwordStatement(await verifier), signal);
   });
 }
 
@@ -178,8 +183,4 @@ async function keptOrUndone(
     }
     await control.databases.drop(of.id);
   }
-}
-
-function passwordOf(verifier: string): string {
-  return `ALTER ROLE app PASSWORD '${verifier}';`;
 }

@@ -1,10 +1,12 @@
 import { Backups } from './backups/backups.ts';
+import { openStore } from './backups/open-store.ts';
 import { Repositories } from './backups/repository.ts';
 import { Databases } from './databases.ts';
 import { Fleet } from './fleet.ts';
 import type { DatabasesParts } from './parts.ts';
 import { isListening, ROLE, sleep } from './power.ts';
-import { SEED_ROLE, Seed } from './seed.ts';
+import { sweepScratch } from './scratch.ts';
+import { DatabaseTemplates } from './templates.ts';
 
 /**
  * Opens the room: finds the databases of the server before, and ends what was half made or half removed. Disposing it puts
@@ -14,9 +16,9 @@ export async function openDatabases(parts: DatabasesParts): Promise<Databases> {
   const { host, log } = parts;
   await using opened = new AsyncDisposableStack();
   const fleet = new Fleet(parts);
-  const seed = opened.use(new Seed(host));
+  const templates = opened.use(new DatabaseTemplates(host, parts.random, log));
+  await sweepScratch(host);
   await takeBack(fleet);
-  await seed.sweep();
   const closing = new AbortController();
   const watching = watch(fleet, closing.signal);
   opened.defer(async () => {
@@ -35,8 +37,8 @@ export async function openDatabases(parts: DatabasesParts): Promise<Databases> {
   });
   log.debug({ databases: fleet.all().length }, 'databases open');
   const backups =
-    parts.backups && opened.use(new Backups(fleet, new Repositories(parts.backups.directory), parts.backups));
-  return new Databases(fleet, seed, backups, opened.move());
+    parts.backups && opened.use(new Backups(fleet, new Repositories(openStore(parts.backups.place)), parts.backups));
+  return new Databases(fleet, templates, backups, opened.move());
 }
 
 async function takeBack(fleet: Fleet): Promise<void> {
@@ -44,8 +46,7 @@ async function takeBack(fleet: Fleet): Promise<void> {
   const records = await control.databases.all();
   const ready = new Map(records.filter(({ status }) => status === 'ready').map((record) => [record.id, record]));
   for (const vm of host.list()) {
-    if (vm.labels.role === SEED_ROLE) await host.end(vm.id);
-    else if (vm.labels.role === ROLE && !ready.has(vm.labels.database ?? '')) await host.end(vm.id);
+    if (vm.labels.role === ROLE && !ready.has(vm.labels.database ?? '')) await host.end(vm.id);
   }
   for (const { id, labels } of await host.disks()) {
     if (labels.role === ROLE && ready.get(labels.database ?? '')?.disk !== id) {

@@ -1,6 +1,7 @@
 import type { Control } from '../control/contract.ts';
 import type { Host } from '../host/contract.ts';
 import type { Log } from '../log.ts';
+import type { StorePlace } from './backups/open-store.ts';
 import type { Database } from './contract.ts';
 
 /** Where clients connect: at the edge, and from the VMs of apps. */
@@ -21,7 +22,7 @@ export interface DatabasesParts {
   /** Told that one was made or removed, or its settings changed. */
   listed(): void;
   /** Where backups are kept, and when they are made; absent = nowhere. */
-  backups?: { directory: string; everyMs: number; testMs: number };
+  backups?: { place: StorePlace; everyMs: number; testMs: number };
   /** Default idle time. */
   idleSeconds: number;
   maxMemoryMiB: number;

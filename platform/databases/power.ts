@@ -4,21 +4,19 @@ import type { Fleet } from './fleet.ts';
 import { DATA, PORTS, poolReady, sql, startPostgres } from './guest.ts';
 import type { LiveDatabase } from './live.ts';
 import type { DatabaseRecord } from './records.ts';
-import { SEED_ROLE } from './seed.ts';
+import { SCRATCH_ROLE, TASKS_MOST } from './scratch.ts';
 
 /** Label that tells a database's VM and disk from all others. */
 export const ROLE = 'database';
 /** Roles of VMs that are looked after here. */
-export const DATABASE_ROLES = [ROLE, SEED_ROLE];
-/** Postgres' server processes and the pool are each a task. */
-const TASKS_MOST = 2048;
+export const DATABASE_ROLES = [ROLE, SCRATCH_ROLE];
 const LISTEN_LIMIT_MS = 1000;
 
 export function labelsOf(id: string): Record<string, string> {
   return { role: ROLE, database: id };
 }
 
-/** What databases of a size are thawed from: the image without Postgres running. */
+/** The image in the size of a database, without Postgres running: what one is started in that has a disk already. */
 export function templateOf({ parts }: Fleet, memoryMiB: number, signal?: AbortSignal): Promise<Template> {
   return parts.host.runtimeTemplate('postgres', { memoryMiB, vcpus: vcpusOf(memoryMiB) }, signal);
 }
@@ -85,7 +83,8 @@ export function sleep(fleet: Fleet, live: LiveDatabase): Promise<void> {
     if (live.vm === null || live.state !== 'awake') return;
     if (live.uses > 0)
       throw new ThawError('conflict', `The database ${live.record.name} is being backed up or exported.`);
-    await fleet.parts.host.sleep(live.vm);
+    // Postgres has synced what it has acknowledged, and reads the rest from its log.
+    await fleet.parts.host.sleep(live.vm, { sync: false });
     live.state = 'asleep';
   });
 }

@@ -1,5 +1,4 @@
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
 import { toThawError } from '../errors.ts';
 import { Turns } from '../turns.ts';
 import type { Broadcast } from './broadcast.ts';
@@ -25,14 +24,9 @@ import type {
 import type { DiskHost } from './disks.ts';
 import type { AgentCaller } from './guest/call.ts';
 import { GuestCalls } from './guest/calls.ts';
-import { randomId } from './ids.ts';
 import { LocalDisks } from './local-disks.ts';
-import type { TemplateCatalogue } from './templates/chain.ts';
-import { TEMPLATE_FILES } from './templates/manifest.ts';
 import { type RuntimeTemplateParts, runtimeTemplate } from './templates/runtime.ts';
-import { describeTemplate, type TemplateStore } from './templates/store.ts';
-import { placeClone } from './vms/clone.ts';
-import { plannedDisks } from './vms/disks.ts';
+import { describeTemplate } from './templates/store.ts';
 import { forkVm } from './vms/fork.ts';
 import { freezeInto } from './vms/freeze.ts';
 import { Inventory } from './vms/inventory.ts';
@@ -40,17 +34,14 @@ import { requireOwnMemory } from './vms/own-memory.ts';
 import type { RunningVm } from './vms/running.ts';
 import type { SleepingVm } from './vms/sleeping.ts';
 import { snapshotInto } from './vms/snapshot.ts';
-import { startVm } from './vms/start.ts';
+import { type ThawParts, thawVm } from './vms/thaw.ts';
 import { usageOf } from './vms/usage.ts';
 import { wakeVm } from './vms/wake.ts';
 
 /** Thaws under way at once, for each processor: a thaw waits for its files and its VMM half of the time. */
 const THAWS_PER_PROCESSOR = 2;
 
-export interface LocalHostParts extends RuntimeTemplateParts {
-  /** Templates of this data directory; `store` is the shared one of runtime images. */
-  templates: TemplateStore;
-  catalogue: TemplateCatalogue;
+export interface LocalHostParts extends RuntimeTemplateParts, ThawParts {
   acceleratorReason: string;
   adopted: RunningVm[];
   sleeping: SleepingVm[];
@@ -111,39 +102,9 @@ export class LocalHost extends GuestCalls implements Host {
   }
 
   async thaw(request: ThawRequest, signal?: AbortSignal): Promise<Vm> {
-    const { catalogue, overlays, store, templates, vmm } = this.#parts;
     using _turn = await this.#turns.enter(signal);
     this.#vms.mustBeOpen();
-    const template = catalogue.usable(request.template);
-    const disks = catalogue.disks(template);
-    const { manifest } = template;
-    // Lost only for what asks how old its use is.
-    void (store.get(manifest.id) ? store : templates).touch(template).catch(() => {});
-    const vm = await startVm(
-      this.#parts,
-      {
-        id: randomId('i', 12),
-        template: manifest.id,
-        runtime: manifest.runtime,
-        parents: manifest.parents,
-        shape: manifest.shape,
-        labels: request.labels,
-        egress: request.egress,
-        memory: request.memory,
-        ...(request.cpus === undefined ? {} : { cpus: request.cpus }),
-        ...(request.tasksMax === undefined ? {} : { tasksMax: request.tasksMax }),
-        ...(request.disks?.length ? { disks: plannedDisks(this.#parts.disks, request.disks) } : {}),
-        state: join(template.directory, TEMPLATE_FILES.state),
-        place: (directory) =>
-          placeClone(directory, template, disks, {
-            memory: request.memory,
-            shared: store.get(manifest.id) !== undefined,
-            mapsReadOnly: vmm.mapsReadOnly,
-            overlays,
-          }),
-      },
-      signal,
-    );
+    const vm = await thawVm(this.#parts, request, signal);
     return this.#vms.keep(vm).describe();
   }
 
@@ -155,13 +116,13 @@ export class LocalHost extends GuestCalls implements Host {
     return describeTemplate(await freezeInto(request.shared ? store : templates, vm, about, signal));
   }
 
-  sleep(id: string, signal?: AbortSignal): Promise<void> {
+  sleep(id: string, options?: { sync?: boolean }, signal?: AbortSignal): Promise<void> {
     const { sleeping } = this.#vms;
     return this.#vms.turn(id, async () => {
       if (sleeping.has(id)) return;
       const vm = this.#vms.awake(id);
       requireOwnMemory(vm.record, 'sleep');
-      sleeping.set(id, await vm.sleep(signal));
+      sleeping.set(id, await vm.sleep(options, signal));
     });
   }
 
@@ -265,6 +226,10 @@ export class LocalHost extends GuestCalls implements Host {
 
   async startProcess(id: string, request: ProcessRequest, signal?: AbortSignal): Promise<void> {
     return this.#vms.awake(id).agent.startProcess(request, signal);
+  }
+
+  async stopProcess(id: string, signal?: AbortSignal): Promise<void> {
+    return this.#vms.awake(id).agent.stopProcess(signal);
   }
 
   async waitListening(id: string, port: number, timeoutMs: number, signal?: AbortSignal): Promise<Listening> {

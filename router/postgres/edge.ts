@@ -193,13 +193,14 @@ export class PostgresEdge implements AsyncDisposable {
     for (const bed of this.#beds.values()) {
       if (bed.state !== 'awake') continue;
       for (const { standing, pooled } of bed.sessions) {
-        if (standing.rests || standing.key === undefined || !standing.key.equals(key)) continue;
+        const known = standing.key;
+        if (standing.rests || known === undefined || !known.shown.equals(key)) continue;
         void bed.reach(this.#closing.signal).then(async (reached) => {
           bed.opened(undefined);
           if (typeof reached === 'string' || !('upstream' in reached)) return;
           const { address, directPort, pooledPort } = reached.upstream;
           const server = await dial(address, pooled ? pooledPort : directPort);
-          server?.end(writeCancel(key));
+          server?.end(writeCancel(known.own));
         });
         return;
       }

@@ -1,7 +1,10 @@
 import { HEADER_BYTES } from './protocol.ts';
 
-/** Told of each message: its type, and the first bytes of its body, as many as `peek` asked for. */
-export type Told = (type: number, body: Buffer) => void;
+/**
+ * Told of each message: its type, and its body where `peek` asked for it. `place` is where the body lies in the piece that
+ * was pushed, to be changed before it goes on; absent when a part of it has gone already.
+ */
+export type Told = (type: number, body: Buffer, place?: Buffer) => void;
 
 /** No message of which the beginning is of interest is longer. */
 const MOST_PEEKED = 16;
@@ -64,7 +67,8 @@ export class Messages {
         this.#begin(type, length);
       } else if (need > HEADER_BYTES || length === 0) {
         this.#have = 0;
-        this.#told(type, this.#kept.subarray(HEADER_BYTES, need));
+        const place = at >= length ? chunk.subarray(at - length, at) : undefined;
+        this.#told(type, this.#kept.subarray(HEADER_BYTES, need), place);
       }
     }
   }

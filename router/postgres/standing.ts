@@ -1,3 +1,4 @@
+import { randomFillSync } from 'node:crypto';
 import { Messages } from './messages.ts';
 
 const CODE = (letter: string) => letter.charCodeAt(0);
@@ -13,6 +14,16 @@ const COPY_DONE = CODE('c');
 const COPY_FAIL = CODE('f');
 const LISTEN = Buffer.from('LISTEN\0');
 const UNLISTEN = Buffer.from('UNLISTEN\0');
+
+/** BackendKeyData: the number of the server process, then a secret. */
+interface CancelKey {
+  /** As the server knows it. */
+  own: Buffer;
+  /** As the client knows it. */
+  shown: Buffer;
+}
+
+const PROCESS_BYTES = 4;
 
 /**
  * Where a session stands, by the headers of what went through it. It rests when nothing was asked that was not
@@ -30,8 +41,8 @@ export class Standing {
   #idle = false;
   /** It wants to hear notifications. */
   listening = false;
-  /** The key to cancel what it does; undefined until the server has told it. */
-  key: Buffer | undefined;
+  /** What cancels what it does; undefined until the server has told it. */
+  key: CancelKey | undefined;
 
   constructor() {
     this.#fromClient = new Messages(
@@ -43,7 +54,7 @@ export class Standing {
         type === READY ||
         type === KEY ||
         (type === COMPLETE && (length === LISTEN.length || length === UNLISTEN.length)),
-      (type, body) => this.#answered(type, body),
+      (type, body, place) => this.#answered(type, body, place),
     );
   }
 
@@ -57,7 +68,7 @@ export class Standing {
     return !this.#fromClient.broken;
   }
 
-  /** The server answers this. */
+  /** The server answers this. The key in it is changed before the client sees it. */
   answered(chunk: Buffer): void {
     this.#fromServer.push(chunk);
   }
@@ -67,7 +78,7 @@ export class Standing {
     else if (type === QUERY || type === CALL || (type === SYNC && !this.#copying)) this.#owed.push(type);
   }
 
-  #answered(type: number, body: Buffer): void {
+  #answered(type: number, body: Buffer, place: Buffer | undefined): void {
     if (type === READY) {
       this.#copying = false;
       this.#owed.shift();
@@ -75,8 +86,19 @@ export class Standing {
     } else if (type === COPY_IN) {
       this.#copying = true;
       if (this.#owed[0] === SYNC) this.#owed = [];
-    } else if (type === KEY) this.key ??= body.length === 0 ? undefined : Buffer.from(body);
+    } else if (type === KEY) this.key ??= newKey(body, place);
     else if (body.equals(LISTEN)) this.listening = true;
     else if (body.equals(UNLISTEN)) this.listening = false;
   }
+}
+
+/**
+ * The client gets a secret of the edge's own: servers that were one before they were copied give out the same ones, and who
+ * cancels says nothing but the key.
+ */
+function newKey(body: Buffer, place: Buffer | undefined): CancelKey | undefined {
+  if (body.length <= PROCESS_BYTES) return undefined;
+  const own = Buffer.from(body);
+  if (place !== undefined) randomFillSync(place, PROCESS_BYTES);
+  return { own, shown: Buffer.from(place ?? body) };
 }

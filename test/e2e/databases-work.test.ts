@@ -50,7 +50,7 @@ describe('a database at work', () => {
   };
 
   test('`thaw db connect` opens psql in the terminal, and passes arguments and its exit code on', async () => {
-    const steps = [{ await: 'main=>' }, { type: 'select 6 * 7 as answer;\n' }, { await: '42' }, { type: '\\q\n' }];
+    const steps = [{ await: 'app=>' }, { type: 'select 6 * 7 as answer;\n' }, { await: '42' }, { type: '\\q\n' }];
     const { PATH = '' } = process.env;
     const inTerminal = await promisify(execFile)(
       '/usr/bin/python3',
@@ -96,12 +96,12 @@ describe('a database at work', () => {
     const amcheck = join(POSTGRES, version, 'bin/pg_amcheck');
     const checked = await promisify(execFile)(amcheck, ['--heapallindexed', main.directUrl]);
     assert.equal(checked.stderr, '');
-    await sql`select cron.schedule_in_database('other', '0 0 1 1 *', 'select 1', 'main')`;
-    const asSuperuser = sql`select cron.schedule_in_database('more', '1 seconds', 'select 1', 'main', 'postgres')`;
+    await sql`select cron.schedule_in_database('other', '0 0 1 1 *', 'select 1', 'app')`;
+    const asSuperuser = sql`select cron.schedule_in_database('more', '1 seconds', 'select 1', 'app', 'postgres')`;
     await assert.rejects(asSuperuser, /must be superuser|cannot schedule jobs as superuser/);
     // It may write into every table, and is kept from no row.
     const written = sql`insert into cron.job (schedule, command, database, username)
-      values ('1 seconds', 'alter role app superuser', 'main', 'postgres')`;
+      values ('1 seconds', 'alter role app superuser', 'app', 'postgres')`;
     await assert.rejects(written, /job_of_no_superuser/);
     await assert.rejects(sql`update cron.job set username = 'postgres'`, /job_of_no_superuser/);
     await sql`delete from cron.job`;

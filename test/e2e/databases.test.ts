@@ -15,7 +15,8 @@ import { machineName } from '../../platform/host/vms/start.ts';
 import type { NewDatabase } from '../../platform/sdk/index.ts';
 import { type ServerFixture, startServer } from '../fixtures/server.ts';
 
-const quiet = { onnotice: () => {} };
+// Of the question for types, which the client asks by itself, nobody hears the end.
+const quiet = { onnotice: () => {}, fetch_types: false };
 const open = (url: string, max = 1) => {
   const sql = postgres(url, { max, ...quiet });
   return { sql, [Symbol.asyncDispose]: () => sql.end({ timeout: 1 }) };
@@ -61,7 +62,7 @@ describe('databases', () => {
       const things = pgTable('things', { n: integer('n') });
       assert.equal((await db.select().from(things)).length, 8);
       await one.sql`drop table things`;
-      assert.equal((await psql(url, 'select current_database()')).text, 'main');
+      assert.equal((await psql(url, 'select current_database()')).text, 'app');
       assert.equal((await psql(`${url}?sslmode=require`, "select 'secure'")).text, 'secure');
       const node = new pg.Client({ connectionString: url });
       await node.connect();

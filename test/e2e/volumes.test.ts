@@ -15,8 +15,9 @@ const fs = require('node:fs');
 const file = '/data/count';
 let count = fs.existsSync(file) ? Number(fs.readFileSync(file, 'utf8')) : 0;
 let memory = 0;
-require('node:http').createServer(async (request, response) => {
+const server = require('node:http').createServer(async (request, response) => {
   if (request.url === '/slow') await new Promise((resolve) => setTimeout(resolve, 1500));
+  if (request.url === '/told') return response.end(fs.readFileSync('/data/told'));
   if (request.headers['user-agent'] !== 'test') return response.end('warm');
   count += 1;
   memory += 1;
@@ -25,7 +26,12 @@ require('node:http').createServer(async (request, response) => {
   fs.fsyncSync(handle);
   fs.closeSync(handle);
   response.end(JSON.stringify({ version: '${version}', count, memory }));
-}).listen(process.env.PORT);
+});
+process.once('SIGTERM', () => {
+  fs.writeFileSync('/data/told', '${version} after ' + count);
+  process.exit();
+});
+server.listen(process.env.PORT);
 `;
 const SETTINGS = '[[mounts]]\nvolume = "data"\npath = "/data"\n';
 const PACKAGE = '{"name":"counter","private":true,"scripts":{"start":"node server.js"}}';
@@ -103,6 +109,9 @@ describe('an app with a volume', () => {
       'one after the other, each once',
     );
     assert.deepEqual(new Set(answers.map(({ version }) => version)), new Set(['one', 'two']));
+    const told = await new EdgeClient(server.config, 'counter').ask('/told');
+    const last = Math.max(...answers.filter(({ version }) => version === 'one').map(({ count }) => count));
+    assert.equal(told.text, `one after ${last}`, 'it was told that it ends, after its last request');
     assert.equal((await ask()).version, 'two');
   });
 

@@ -170,14 +170,41 @@ describe('a disk', () => {
     await remove(disk);
   });
 
-  it('does not become part of a template', async () => {
+  it('is in a template as it was when its VM was frozen; each VM of it has a copy of its own', async () => {
     const disk = await empty();
     const vm = await thaw([{ disk: disk.id, path: '/data' }], 'own');
-    await assert.rejects(at.host.freeze(vm.id, { labels: {} }), { code: 'conflict' });
+    await write(vm, '/data/note', 'frozen');
+    await ask(vm, `kept.file = require('node:fs').openSync('/data/open', 'a')`);
     await assert.rejects(at.host.snapshot(vm.id, {}), { code: 'conflict' });
-    assert.equal(await ask(vm, 'return 1'), 1);
-    await at.host.end(vm.id);
-    await remove(disk);
+    const template = await at.host.freeze(vm.id, { labels: { made: 'with a disk' } });
+    assert.equal((await at.host.getDisk(disk.id))?.holder, null, 'its own is left');
+    const after = await thaw([{ disk: disk.id, path: '/data' }]);
+    await write(after, '/data/note', 'changed');
+    await at.host.end(after.id);
+
+    await at.reopen();
+    const request = { template: template.id, egress: { mode: 'none' as const }, memory: 'own' as const };
+    await assert.rejects(at.host.thaw({ ...request, labels: {}, memory: 'clone' }), { code: 'conflict' });
+    const more = [{ disk: disk.id, path: '/more' }];
+    await assert.rejects(at.host.thaw({ ...request, labels: {}, disks: more }), { code: 'conflict' });
+    const copies = await Promise.all(['a', 'b'].map((name) => at.host.thaw({ ...request, labels: { name } })));
+    for (const [index, copy] of copies.entries()) {
+      assert.equal(await read(copy, '/data/note'), 'frozen');
+      await ask(copy, `require('node:fs').writeSync(kept.file, 'by ${index}')`);
+      const [held] = copy.disks ?? [];
+      assert.ok(held && held.disk !== disk.id && held.path === '/data');
+      const { holder, labels } = (await at.host.getDisk(held.disk)) ?? {};
+      assert.deepEqual([holder, labels], [copy.id, copy.labels]);
+    }
+    const [first, second] = copies.map((copy) => copy.disks?.[0]?.disk ?? '') as [string, string];
+    await at.host.growDisk(first, 128 * MIB);
+    for (const [index, copy] of copies.entries()) {
+      assert.equal(await read(copy, '/data/open'), `by ${index}`);
+      await at.host.end(copy.id);
+    }
+    await at.host.removeTemplate(template.id);
+    await remove(disk, { id: first }, { id: second });
+    assert.deepEqual(await at.host.disks(), []);
   });
 
   it('is exported and imported, packed', async () => {

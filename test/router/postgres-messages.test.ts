@@ -15,7 +15,6 @@ const begun = () => {
   assert.equal(standing.rests, false);
   standing.answered(Buffer.concat([message('R', '\0\0\0\0'), message('K', '\0\0\0\x07\0\0\0\x09'), READY]));
   assert.equal(standing.rests, true);
-  assert.deepEqual([...(standing.key ?? [])], [0, 0, 0, 7, 0, 0, 0, 9]);
   return standing;
 };
 
@@ -64,4 +63,28 @@ test('half a message is under way, and what is no protocol is known', () => {
   standing.sent(message('Q', 'select 1\0').subarray(0, 7));
   assert.equal(standing.rests, false);
   assert.equal(begun().sent(Buffer.from([81, 0, 0, 0, 1])), false);
+});
+
+test('the client is given another secret than the server knows, and the same process', () => {
+  const key = message('K', '\0\0\0\x07\0\0\0\x09');
+  const [first, second] = [1, 2].map(() => {
+    const standing = new Standing();
+    const said = Buffer.concat([message('R', '\0\0\0\0'), key, READY]);
+    standing.answered(said);
+    assert.deepEqual(standing.key?.own, key.subarray(5));
+    assert.deepEqual(said.subarray(14, 22), standing.key?.shown, 'what goes on to the client');
+    assert.deepEqual([...(standing.key?.shown.subarray(0, 4) ?? [])], [0, 0, 0, 7]);
+    return standing.key?.shown.subarray(4);
+  });
+  assert.notDeepEqual(first, second);
+  assert.notDeepEqual(first, Buffer.from([0, 0, 0, 9]));
+});
+
+test('a key that comes in two pieces is left as it is', () => {
+  const standing = new Standing();
+  const said = Buffer.concat([message('R', '\0\0\0\0'), message('K', '\0\0\0\x07\0\0\0\x09'), READY]);
+  standing.answered(said.subarray(0, 17));
+  standing.answered(said.subarray(17));
+  assert.deepEqual(standing.key?.shown, standing.key?.own);
+  assert.equal(standing.rests, true);
 });

@@ -42,10 +42,11 @@ export class Backups implements AsyncDisposable {
     this.#times = times;
     this.#timer = setInterval(() => void this.#look(), LOOK_MS);
     this.#timer.unref();
+    void this.#check();
   }
 
   async of(live: LiveDatabase): Promise<DatabaseBackups> {
-    return readNote(await this.#repositories.note(live.id));
+    return readNote(await this.#repositories.note(live.record, this.#closing.signal));
   }
 
   /** Makes one now. @throws ThawError `unavailable` when it fails */
@@ -93,15 +94,31 @@ export class Backups implements AsyncDisposable {
     return this.#inTurn(() => this.#test(live));
   }
 
+  /** Removes the backups of a database that is gone. What cannot be removed is told in the log: its key is gone too. */
   async forget(database: string): Promise<void> {
     this.#copied.delete(database);
-    await this.#repositories.remove(database);
+    await this.#repositories.remove(database, this.#closing.signal).catch((err: unknown) => {
+      this.#fleet.parts.log.error(
+        { database, err },
+        'backups of a removed database are left and have to be removed by hand',
+      );
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
     this.#closing.abort();
     await this.#turn;
+  }
+
+  /** A store that does not answer is no reason not to start: what it is needed for fails by itself. */
+  async #check(): Promise<void> {
+    const { signal } = this.#closing;
+    await this.#repositories.check(signal).catch((thrown: unknown) => {
+      if (signal.aborted) return;
+      const err = toThawError(thrown);
+      this.#fleet.parts.log.warn({ err, hint: err.hint }, 'backups of databases cannot be kept at the moment');
+    });
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -122,16 +139,20 @@ export class Backups implements AsyncDisposable {
   async #make(live: LiveDatabase): Promise<DatabaseBackups> {
     const { host, clock, log } = this.#fleet.parts;
     const { signal } = this.#closing;
+    // One that cannot be kept is not worth the work, nor the room on the database's disk.
+    await this.#repositories.check(signal);
     await up(this.#fleet, live, signal);
     const vm = live.vm ?? '';
     const before = await this.of(live);
     const sinceFull = before.backups.length - 1 - before.backups.findLastIndex(({ type }) => type === 'full');
     const full = before.backups.length === 0 || sinceFull + 1 >= FULL_EVERY;
     const began = performance.now();
-    const backups = readInfo(await backUp(host, vm, full ? 'full' : 'incr', signal));
+    const backups = readInfo(
+      await backUp(host, vm, { type: full ? 'full' : 'incr', key: live.record.backupKey }, signal),
+    );
     await this.#repositories.pull(host, vm, live.id, signal);
     const known = { ...before, backups, until: backups.at(-1)?.endedAt ?? clock().toISOString() };
-    await this.#repositories.setNote(live.id, known);
+    await this.#repositories.setNote(live.record, known, signal);
     log.info({ database: live.record.name, full, ms: Math.round(performance.now() - began) }, 'database backed up');
     return known;
   }
@@ -145,13 +166,15 @@ export class Backups implements AsyncDisposable {
     const ask = (text: string) => sql(host, vm, 'postgres', text, signal);
     const position = () => ask('SELECT pg_current_wal_lsn();');
     if (!always && this.#copied.get(live.id) === (await position())) return;
+    // Each try fills a segment of the log: not as long as there is no place for it.
+    await this.#repositories.check(signal);
     // By the VM's own clock, as commits are. A moment is found by the first commit after it, so there has to be one.
     const until = new Date(Number(await ask('SELECT extract(epoch FROM clock_timestamp()) * 1000;'))).toISOString();
     await ask('SELECT pg_current_xact_id();');
     await checkpointLog(host, vm, signal);
     await this.#repositories.pull(host, vm, live.id, signal);
     this.#copied.set(live.id, await position());
-    await this.#repositories.setNote(live.id, { ...known, until });
+    await this.#repositories.setNote(live.record, { ...known, until }, signal);
   }
 
   async #test(live: LiveDatabase): Promise<DatabaseBackups> {
@@ -164,7 +187,7 @@ export class Backups implements AsyncDisposable {
     const test = { at: clock().toISOString(), ok: error === null, error };
     if (error !== null) log.error({ database: live.record.name, error }, 'a backup could not be restored');
     const after = { ...known, test };
-    await this.#repositories.setNote(live.id, after);
+    await this.#repositories.setNote(live.record, after, this.#closing.signal);
     return after;
   }
 

@@ -3,7 +3,7 @@ import type { Fleet } from '../fleet.ts';
 import { DATA, poolReady, restoreCluster, sql, startPostgres } from '../guest.ts';
 import type { LiveDatabase } from '../live.ts';
 import { labelsOf, templateOf } from '../power.ts';
-import { SEED_ROLE } from '../seed.ts';
+import { SCRATCH_ROLE } from '../scratch.ts';
 import type { Repositories } from './repository.ts';
 
 const MIB = 1024 * 1024;
@@ -34,8 +34,7 @@ export async function restoreInto(
 /** Restores the newest state, reads every page of every table and index of it, and leaves nothing. @throws what went wrong */
 export async function scratch(fleet: Fleet, repositories: Repositories, source: LiveDatabase, signal: AbortSignal) {
   const { host } = fleet.parts;
-  // Swept at the next start, like a seed that was not finished.
-  const labels = { role: SEED_ROLE, test: source.id };
+  const labels = { role: SCRATCH_ROLE, test: source.id };
   const disk = await host.createDisk({ sizeBytes: source.record.diskMiB * MIB, labels }, signal);
   try {
     const vm = await restored(fleet, repositories, { source, at: null, disk: disk.id, labels }, signal);

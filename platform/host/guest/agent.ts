@@ -82,6 +82,10 @@ export class GuestAgent {
     await this.caller.done({ method: 'POST', path: '/process', body, signal });
   }
 
+  async stopProcess(signal?: AbortSignal): Promise<void> {
+    await this.caller.done({ method: 'DELETE', path: '/process', signal });
+  }
+
   async waitListening(port: number, timeoutMs: number, signal?: AbortSignal): Promise<Listening> {
     const path = `/wait?port=${port}&timeoutMs=${timeoutMs}`;
     return listening.parse(await this.caller.json({ method: 'GET', path, signal }));

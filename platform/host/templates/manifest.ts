@@ -41,6 +41,17 @@ export const manifestSchema = z.object({
   state: z.object({ bytes: z.number(), sha256: z.string() }),
   memory: z.object({ bytes: z.number() }),
   disk: z.object({ bytes: z.number() }),
+  /** Disks that were in the VM, mounted; each VM thawed from it gets copies of its own. Absent = none. */
+  data: z
+    .array(
+      z.object({
+        path: z.string(),
+        readOnly: z.boolean(),
+        owner: z.enum(['app', 'user', 'root']),
+        sizeBytes: z.number(),
+      }),
+    )
+    .exactOptional(),
 });
 
 export type Manifest = z.infer<typeof manifestSchema>;
@@ -52,6 +63,16 @@ export const TEMPLATE_FILES = {
   memory: 'memory',
   disk: 'disk.qcow2',
 } as const;
+
+/** File name of the copy of one of its disks. */
+export function dataFile(index: number): string {
+  return `data-${index}`;
+}
+
+/** File names of the copies of all its disks. */
+export function dataFiles({ data = [] }: Pick<Manifest, 'data'>): string[] {
+  return data.map((_, index) => dataFile(index));
+}
 
 /** What a template made now, for this runtime, would depend on. */
 export function dependenciesNow(identity: VmmIdentity, set: ImageSet, runtime: RuntimeName): Dependencies {

@@ -3,7 +3,7 @@ import { chmod, mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeF
 import { join } from 'node:path';
 import type { Log } from '../../log.ts';
 import type { Template } from '../contract.ts';
-import { type Manifest, manifestSchema, TEMPLATE_FILES } from './manifest.ts';
+import { dataFiles, type Manifest, manifestSchema, TEMPLATE_FILES } from './manifest.ts';
 
 /** A template and where its files are. */
 export interface StoredTemplate {
@@ -83,7 +83,7 @@ export class TemplateStore {
   /** Makes the files in `directory` a template. */
   async finish(directory: string, draft: Draft): Promise<StoredTemplate> {
     const { state, memory, disk } = TEMPLATE_FILES;
-    for (const name of [state, memory, disk]) {
+    for (const name of [state, memory, disk, ...dataFiles(draft)]) {
       await using handle = await open(join(directory, name), 'r');
       await handle.sync();
       // The launcher shows single files to single VMs; the directory is closed to all others.
@@ -139,16 +139,21 @@ async function checkWhole(directory: string, manifest: Manifest): Promise<void> 
   const state = await readFile(join(directory, TEMPLATE_FILES.state));
   const sum = createHash('sha256').update(state).digest('hex');
   const sizes = await Promise.all(
-    [TEMPLATE_FILES.memory, TEMPLATE_FILES.disk].map(async (name) => (await stat(join(directory, name))).size),
+    [TEMPLATE_FILES.memory, TEMPLATE_FILES.disk, ...dataFiles(manifest)].map(
+      async (name) => (await stat(join(directory, name))).size,
+    ),
   );
-  if (sum !== manifest.state.sha256 || sizes[0] !== manifest.memory.bytes || sizes[1] !== manifest.disk.bytes) {
+  const { memory, disk, data = [] } = manifest;
+  const wanted = [memory.bytes, disk.bytes, ...data.map(({ sizeBytes }) => sizeBytes)];
+  if (sum !== manifest.state.sha256 || sizes.some((bytes, index) => bytes !== wanted[index])) {
     throw new Error('its files are not the ones that its manifest names');
   }
 }
 
 async function measured(manifest: Manifest, directory: string): Promise<StoredTemplate> {
   const { manifest: name, ...files } = TEMPLATE_FILES;
-  const found = await Promise.all(Object.values(files).map((file) => stat(join(directory, file))));
+  const all = [...Object.values(files), ...dataFiles(manifest)];
+  const found = await Promise.all(all.map((file) => stat(join(directory, file))));
   const bytes = found.reduce((sum, { blocks }) => sum + blocks * STAT_BLOCK, 0);
   return { manifest, directory, bytes, usedAt: (await stat(join(directory, name))).mtimeMs };
 }

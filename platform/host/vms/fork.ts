@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { copySparse } from '../disk/copy.ts';
-import { type Making, newDiskId } from '../disk/store.ts';
 import { randomId } from '../ids.ts';
 import type { TemplateCatalogue } from '../templates/chain.ts';
+import { CopiedDisks } from './copied-disks.ts';
 import { requireOwnMemory } from './own-memory.ts';
 import type { RunningVm } from './running.ts';
 import { type StartParts, startVm } from './start.ts';
@@ -24,44 +24,31 @@ export async function forkVm(
   requireOwnMemory(record, 'be forked');
   const below = parts.catalogue.disks(parts.catalogue.usable(record.template));
   const id = randomId('i', 12);
-  const copies = record.disks?.map((disk) => ({ ...disk, disk: newDiskId(), generation: 0 }));
-  const discard = async () => {
-    for (const { disk } of copies ?? []) {
-      await parts.disks.release(disk, id);
-      await parts.disks.remove(disk);
-    }
-  };
+  const data = new CopiedDisks(parts.disks, record.disks, { id, labels });
   const state = join(original.directory, `fork-${id}`);
   let stoodStill = 0;
   const place = async (directory: string) => {
     const began = performance.now();
     const memory = join(directory, 'memory');
     const disk = join(directory, 'disk.qcow2');
-    await discard(); // of an attempt that failed
-    await using making = new AsyncDisposableStack();
-    const makings: Making[] = [];
-    for (const copy of copies ?? []) {
-      makings.push(making.use(await parts.disks.begin({ id: copy.disk, labels, holder: id })));
-    }
+    await data.discard(); // of an attempt that failed
+    await using copies = await data.begin();
     try {
       await machine.save(state, signal);
       await copySparse(original.file('memory'), memory);
       await copySparse(original.file('disk.qcow2'), disk);
-      for (const [index, { path }] of makings.entries()) {
-        await copySparse(parts.disks.image(record.disks?.[index]?.disk ?? ''), path);
-      }
+      await copies.copy(original.diskImages());
     } finally {
       if (!record.paused) await machine.resume();
       stoodStill = performance.now() - began;
     }
-    for (const one of makings) await one.finish();
+    await copies.finish();
     return { memory: { path: memory, shared: true, readOnly: false }, disks: [disk, ...below] };
   };
   await using undo = new AsyncDisposableStack();
-  undo.defer(discard);
+  undo.defer(() => data.discard());
   try {
-    const disks = copies === undefined ? {} : { disks: copies, disksMounted: true as const };
-    const vm = await startVm(parts, { ...record, id, labels, state, place, ...disks }, signal);
+    const vm = await startVm(parts, { ...record, id, labels, state, place, ...data.plan }, signal);
     vm.record.phases = { copy: stoodStill, ...vm.record.phases };
     undo.move();
     return vm;

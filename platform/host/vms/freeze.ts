@@ -1,13 +1,13 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ThawError } from '../../errors.ts';
+import { copySparse } from '../disk/copy.ts';
 import { moveSparse } from '../disk/move.ts';
-import { overlayBytes } from '../disk/overlay.ts';
 import { randomId } from '../ids.ts';
-import { type Dependencies, TEMPLATE_FILES } from '../templates/manifest.ts';
+import { type Dependencies, dataFile, TEMPLATE_FILES } from '../templates/manifest.ts';
 import type { StoredTemplate, TemplateStore } from '../templates/store.ts';
-import { requireNoDisks } from './disks.ts';
+import { draftOf } from './draft.ts';
+import { requireOwnMemory } from './own-memory.ts';
 import type { RunningVm } from './running.ts';
 
 /**
@@ -19,7 +19,7 @@ const QUIET_MS = 250;
 
 /**
  * Freezes a VM that has its own memory into a template of `store`; the VM is
- * gone afterwards, also when it fails.
+ * gone afterwards, also when it fails. Its disks are copied, and stay.
  */
 export async function freezeInto(
   store: TemplateStore,
@@ -28,12 +28,7 @@ export async function freezeInto(
   signal?: AbortSignal,
 ): Promise<StoredTemplate> {
   const { record } = vm;
-  if (record.memory !== 'own') {
-    throw new ThawError('conflict', 'Only a VM with memory of its own can be frozen.', {
-      hint: 'Thaw it with memory "own".',
-    });
-  }
-  requireNoDisks(record);
+  requireOwnMemory(record, 'be frozen');
   await using stack = new AsyncDisposableStack();
   stack.defer(() => vm.end('frozen'));
   await vm.agent.clearLogs(signal);
@@ -44,18 +39,14 @@ export async function freezeInto(
   stack.defer(() => rm(directory, { recursive: true, force: true }));
   await vm.remember({ ready: false });
   await vm.machine.save(join(directory, TEMPLATE_FILES.state), signal);
+  // Its processors do not run again: nobody in there is to be asked for last writes.
+  await vm.remember({ paused: true });
+  for (const [index, image] of vm.diskImages().entries()) {
+    await copySparse(image, join(directory, dataFile(index)));
+  }
   // The files leave the VM's directory before the VM's end removes it; the VMM has them open, not their names.
   await moveSparse(vm.file('memory'), join(directory, TEMPLATE_FILES.memory));
   await moveSparse(vm.file('disk.qcow2'), join(directory, TEMPLATE_FILES.disk));
   await vm.end('frozen');
-  const parents = record.template === '' ? record.parents : [record.template, ...record.parents];
-  const diskBytes = await overlayBytes(join(directory, TEMPLATE_FILES.disk));
-  return await store.finish(directory, {
-    id,
-    runtime: record.runtime,
-    shape: record.shape,
-    parents,
-    diskBytes,
-    ...about,
-  });
+  return await store.finish(directory, await draftOf(record, directory, { id, ...about }));
 }

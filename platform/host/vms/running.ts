@@ -62,6 +62,11 @@ export class RunningVm implements AsyncDisposable {
     return join(this.directory, name);
   }
 
+  /** Paths of the images of its disks. */
+  diskImages(): string[] {
+    return (this.record.disks ?? []).map(({ disk }) => this.#holdings.disks.image(disk));
+  }
+
   /** Stops the processors, for a later server too. */
   async pause(): Promise<void> {
     await this.remember({ paused: true });
@@ -96,11 +101,13 @@ export class RunningVm implements AsyncDisposable {
    *
    * @throws when it cannot be saved; the VM has ended then
    */
-  async sleep(signal?: AbortSignal): Promise<SleepingVm> {
+  async sleep({ sync = true }: { sync?: boolean } = {}, signal?: AbortSignal): Promise<SleepingVm> {
     const asleepSince = { hostBoot: await hostBoot(), at: new Date().toISOString() };
     try {
       // A snapshot may be lost with its machine. What was written to a disk by then is not.
-      if (this.record.disks !== undefined && !this.record.paused) await this.agent.disks.sync(signal).catch(() => {});
+      if (sync && this.record.disks !== undefined && !this.record.paused) {
+        await this.agent.disks.sync(signal).catch(() => {});
+      }
       await this.machine.save(join(this.directory, SLEEP_STATE), signal);
       await this.remember({ asleepSince });
       this.#asleep = true;

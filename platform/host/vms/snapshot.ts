@@ -1,11 +1,11 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { copySparse } from '../disk/copy.ts';
-import { overlayBytes } from '../disk/overlay.ts';
 import { randomId } from '../ids.ts';
 import { type Dependencies, TEMPLATE_FILES } from '../templates/manifest.ts';
 import type { StoredTemplate, TemplateStore } from '../templates/store.ts';
 import { requireNoDisks } from './disks.ts';
+import { draftOf } from './draft.ts';
 import { requireOwnMemory } from './own-memory.ts';
 import type { RunningVm } from './running.ts';
 
@@ -30,14 +30,5 @@ export async function snapshotInto(
   } finally {
     if (!record.paused) await machine.resume();
   }
-  const parents = [record.template, ...record.parents];
-  const diskBytes = await overlayBytes(join(directory, TEMPLATE_FILES.disk));
-  return await store.finish(directory, {
-    id,
-    runtime: record.runtime,
-    shape: record.shape,
-    parents,
-    diskBytes,
-    ...about,
-  });
+  return await store.finish(directory, await draftOf(record, directory, { id, ...about }));
 }

@@ -15,6 +15,7 @@ export interface Law {
 const ERRORS = 'platform/errors.ts';
 const LOG = 'platform/log.ts';
 const CONFIG = 'platform/config.ts';
+const BACKUP_PLACE = 'platform/backup-place.ts';
 const TURNS = 'platform/turns.ts';
 const HOST = 'platform/host/contract.ts';
 const CONTROL = 'platform/control/contract.ts';
@@ -40,7 +41,13 @@ export const LAWS: readonly Law[] = [
   },
   { room: ERRORS, may: [], because: 'every room imports it' },
   { room: LOG, may: [], because: 'every room imports it' },
-  { room: CONFIG, may: [ERRORS], because: 'what it reads is handed to the rooms' },
+  { room: CONFIG, may: [ERRORS, BACKUP_PLACE], because: 'what it reads is handed to the rooms' },
+  {
+    room: BACKUP_PLACE,
+    may: [ERRORS],
+    types: ['platform/databases/backups/open-store.ts'],
+    because: 'it is the part of config.ts that reads where backups go',
+  },
   { room: TURNS, may: [ERRORS], because: 'rooms import it that know nothing of each other' },
   {
     room: 'platform/host/',
@@ -89,8 +96,9 @@ export const LAWS: readonly Law[] = [
   {
     room: 'platform/databases/',
     may: [ERRORS, LOG, HOST, CONTROL],
-    packages: [...SQL, ...HTTP],
-    because: 'databases stand on the Host contract and are handed where to keep their records',
+    packages: [...SQL.filter((name) => name !== 'postgres'), ...HTTP],
+    because:
+      'databases stand on the Host contract, talk to the Postgres that they started, and are handed where to keep their records',
   },
   {
     room: SDK,
