@@ -47,6 +47,8 @@ export interface BuildParts {
    * @throws ThawError when it cannot have one of them
    */
   mounts?(app: App, branch: string, wanted: RunMount[]): Promise<RunMount[]>;
+  /** What previews have besides their deployments. Absent = nothing. */
+  previews?: Previews;
   /**
    * Called before a deployment is put in front of its branch: makes ready what requests will then need.
    *
@@ -60,6 +62,18 @@ export interface BuildParts {
   repos: string;
   /** Absolute path of the Node binary that runs git's hooks. */
   node: string;
+}
+
+/** What previews have besides their deployments. Who calls has the turn at the app. */
+export interface Previews {
+  /**
+   * Called before a deployment of a branch begins, which takes the environment of its moment.
+   *
+   * @throws ThawError: there is no deployment
+   */
+  begin(app: App, branch: string, report: Report, signal: AbortSignal): Promise<void>;
+  /** Called when a deployment of a branch has failed, and when the branch has ended: with nothing in front, all of it goes. */
+  settle(app: App, branch: string): Promise<void>;
 }
 
 /** From one deployment to another of which only one may run at a time. Disposing it before it is done takes it back. */

@@ -26,9 +26,14 @@ export async function deploy(
   }
   const app = await control.apps.ensure(request.app, principal);
   using turn = await lock.acquire(app.id, () => report(ANOTHER_IS_RUNNING), signal);
-  const deployment = await prepare(parts, { app, branch, commit, source: () => source }, report, turn.signal);
-  const release = await releaseOf(parts, deployment, 'deploy');
-  return { app: await control.apps.get(app.name, null), deployment, release, url: url(app.name, branch) };
+  try {
+    const deployment = await prepare(parts, { app, branch, commit, source: () => source }, report, turn.signal);
+    const release = await releaseOf(parts, deployment, 'deploy');
+    return { app: await control.apps.get(app.name, null), deployment, release, url: url(app.name, branch) };
+  } catch (error) {
+    await parts.previews?.settle(app, branch);
+    throw error;
+  }
 }
 
 /**

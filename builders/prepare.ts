@@ -83,6 +83,7 @@ async function deploying(
 ): Promise<Deployment> {
   const { control, host, log, queue, settings } = parts;
   await control.builds.requireRoom(app.project, () => parts.diskUse(app.project));
+  await parts.previews?.begin(app, branch, report, signal ?? new AbortController().signal);
   const begun = await control.deployments.begin({ app: app.name, branch, commit });
   const limit = { signal: new AbortController().signal, ms: settings.buildTimeoutMs };
   const made: { template?: string } = {};

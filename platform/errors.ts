@@ -37,7 +37,8 @@ export type LimitName =
   | 'cpus'
   | 'build-minutes'
   | 'disk'
-  | 'volumes';
+  | 'volumes'
+  | 'databases';
 
 export interface ErrorDetails {
   /** What the reader can do next, as one sentence. */

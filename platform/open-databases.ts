@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { PostgresEdge } from '../router/postgres/edge.ts';
 import type { PostgresEvent } from '../router/postgres/parts.ts';
+import { AttachedDatabases } from './attached-databases.ts';
 import type { Config } from './config.ts';
 import type { Control } from './control/contract.ts';
 import { DatabaseEdge } from './database-edge.ts';
@@ -11,6 +12,7 @@ import { openDatabases } from './databases/open.ts';
 import type { Host } from './host/contract.ts';
 import { GATEWAY_PORTS, gatewayServiceAddress } from './host/network/addresses.ts';
 import type { Log } from './log.ts';
+import { PreviewDatabases } from './preview-databases.ts';
 
 /** The name under which a guest's own `/etc/hosts` knows the gateway (`runtime-images/base`). */
 const GUEST_HOST = 'postgres.internal';
@@ -29,6 +31,8 @@ export interface DatabaseServiceParts {
 export interface DatabaseService extends AsyncDisposable {
   databases: Databases;
   edge: PostgresEdge;
+  previews: PreviewDatabases;
+  attachments: AttachedDatabases;
   /** What clients have to trust to check the edge's certificate, as PEM. */
   authority: string;
   /** Puts a database to sleep now. @returns false when something is under way */
@@ -96,9 +100,12 @@ export async function openDatabaseService(parts: DatabaseServiceParts): Promise<
   await edge.open(config.pg);
   await edge.open(gateway, 'more');
   link.join({ databases, edge });
+  const previews = new PreviewDatabases({ control, databases, log: log.child({ room: 'previews' }) });
   const closing = opened.move();
   return {
     databases,
+    previews,
+    attachments: new AttachedDatabases({ control, databases, previews }),
     edge,
     authority: certificates.authority,
     async sleep(id) {

@@ -104,6 +104,7 @@ export async function serve(config: Config, log: Log): Promise<Server> {
       mounts: (app, branch, wanted) =>
         volumes.choose({ app: app.name, project: app.project, preview: branch !== PRODUCTION_BRANCH }, wanted),
       beforeRelease: async (deployment) => (await handovers.begin(deployment)) ?? warmAhead(deployment),
+      previews: { begin: (...of) => service.previews.begin(...of), settle: (...of) => service.previews.settle(...of) },
       repos: join(config.data, 'repos'),
       node: process.execPath,
     }),
@@ -220,6 +221,7 @@ export async function serve(config: Config, log: Log): Promise<Server> {
   const startMs = config.startTimeoutMs + config.wakeTimeoutMs;
   const handovers = new Handovers({ table, edge, instances, changed, startMs, log: log.child({ room: 'handovers' }) });
   await builders.reconcile();
+  await service.previews.reconcile();
   await changed();
   await instances.takeBack(edge, new Set([SANDBOX, ...DATABASE_ROLES]));
   const watching = instances.watch(edge, closing.signal);
@@ -264,6 +266,7 @@ export async function serve(config: Config, log: Log): Promise<Server> {
     forget: async (app) => {
       await changed();
       await builders.forget(app.id);
+      await service.previews.forget(app.id);
       await store.remove(app.id);
       metrics.observe.forget(app.name);
     },

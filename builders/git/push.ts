@@ -52,10 +52,16 @@ export class Push {
       const objects = this.#inside(quarantine);
       this.#turn ??= await lock.acquire(this.#app.id, () => report(ANOTHER_IS_RUNNING), signal);
       await this.#refuseMoved(updates);
-      for (const { branch, commit } of updates) {
-        if (commit === NO_OBJECT) continue;
-        if (updates.length > 1) report(`${branch}:`);
-        await this.#prepare(branch, commit, objects, report, this.#turn.signal);
+      const pushed = updates.filter(({ commit }) => commit !== NO_OBJECT);
+      try {
+        for (const { branch, commit } of pushed) {
+          if (updates.length > 1) report(`${branch}:`);
+          await this.#prepare(branch, commit, objects, report, this.#turn.signal);
+        }
+      } catch (error) {
+        // None of the branches moves.
+        await this.#settle(pushed);
+        throw error;
       }
     });
   }
@@ -67,6 +73,7 @@ export class Push {
       for (const { branch, commit } of branchUpdates(refs)) {
         if (commit === NO_OBJECT) {
           await control.releases.endBranch(this.#app.name, branch);
+          await this.#settle([{ branch }]);
           report(`The preview of ${branch} has ended`);
           continue;
         }
@@ -139,7 +146,12 @@ export class Push {
           'push not settled',
         );
       });
+      await this.#settle([deployment]);
     }
+  }
+
+  async #settle(branches: { branch: string }[]): Promise<void> {
+    for (const { branch } of branches) await this.#parts.previews?.settle(this.#app, branch);
   }
 
   /** What a hook says is believed only as far as it stays in the repository. */

@@ -1,8 +1,10 @@
-import { type App, PRODUCTION_BRANCH } from '../../platform/control/contract.ts';
+import { type App, PRODUCTION_BRANCH, type ReleaseReason } from '../../platform/control/contract.ts';
 import { releaseOf } from '../deploy.ts';
 import { discard } from '../prepare.ts';
 import type { PushParts } from './push.ts';
 
+/** Why something is released that was in front of its branch before. */
+const AGAIN: ReadonlySet<ReleaseReason> = new Set(['environment', 'rollback']);
 const INTERRUPTED = 'The server ended before git had taken the push.';
 
 /**
@@ -68,10 +70,14 @@ async function settleUnreleased(parts: PushParts, refs: Refs, signal?: AbortSign
 
 /** Ends previews whose branch git has deleted without anybody hearing of it. */
 async function followDeletions({ control }: PushParts, refs: Refs, signal?: AbortSignal): Promise<void> {
-  for (const { app, branch, reason } of await control.releases.inFront(null)) {
-    if (reason !== 'push' || branch === PRODUCTION_BRANCH) continue;
+  for (const { app, branch } of await control.releases.inFront(null)) {
+    if (branch === PRODUCTION_BRANCH) continue;
     signal?.throwIfAborted();
     const branches = await refs.of(app);
-    if (branches !== undefined && !branches.has(branch)) await control.releases.endBranch(app, branch);
+    if (branches === undefined || branches.has(branch)) continue;
+    // What was uploaded or promoted never had a branch in git; what was baked or put in front again came in as the one before.
+    const all = await control.releases.list(app);
+    const first = all.find((one) => one.branch === branch && !AGAIN.has(one.reason));
+    if (first?.reason === 'push') await control.releases.endBranch(app, branch);
   }
 }

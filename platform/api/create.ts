@@ -10,6 +10,7 @@ import { audited, auditRoutes } from './audit.ts';
 import { authenticate } from './authentication.ts';
 import { buildCacheRoutes } from './build-cache.ts';
 import { cronRoutes } from './crons.ts';
+import { databaseAttachmentRoutes } from './database-attachments.ts';
 import { databaseBackupRoutes } from './database-backups.ts';
 import { databaseStateRoutes } from './database-states.ts';
 import { databaseRoutes } from './databases.ts';
@@ -105,6 +106,7 @@ export function createApi(parts: ApiParts): Api {
   if (parts.databases !== undefined) {
     api.route('/', databaseRoutes(parts.databases));
     api.route('/', databaseBackupRoutes(parts.databases));
+    api.route('/', databaseAttachmentRoutes(parts, parts.databases));
     api.route('/', databaseStateRoutes(parts.databases, parts.log));
   }
   api.route(E2B_PATH, e2bRoutes(parts));

@@ -23,6 +23,10 @@ export const DatabaseShape = z
     idleSeconds: z.number(),
     keepAwake: KeepAwakeShape,
     parent: z.string().nullable().openapi({ description: 'What it was branched from.' }),
+    preview: z
+      .object({ app: z.string(), branch: z.string() })
+      .nullable()
+      .openapi({ description: 'The preview that it was branched for, and ends with.' }),
     createdAt: z.string(),
     connections: ConnectionsShape,
   })
@@ -51,6 +55,24 @@ export const DatabaseRequestShape = z.strictObject({
 export const DatabaseChangeShape = z.strictObject({
   idleSeconds: Idle.optional(),
   keepAwake: KeepAwakeShape.optional(),
+});
+
+const AttachmentTarget = z.enum(['production', 'preview']);
+
+export const DatabaseAttachmentShape = z
+  .object({
+    database: z.string(),
+    app: z.string(),
+    target: AttachmentTarget.openapi({ description: 'The app itself, or its previews.' }),
+    branches: z.boolean().openapi({ description: 'Each preview has a branch of its own.' }),
+  })
+  .openapi('DatabaseAttachment');
+
+export const AttachRequestShape = z.strictObject({
+  target: AttachmentTarget.default('production'),
+  branches: z.boolean().default(false).openapi({
+    description: 'For the target `preview`: each preview gets a branch, made with it and removed with it.',
+  }),
 });
 
 export const DatabaseStatisticsShape = z

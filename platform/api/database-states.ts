@@ -21,7 +21,7 @@ const wake = createRoute({
   summary: 'Wake a database, or start it; waking one that is awake changes nothing',
   security: WITH_KEY,
   request: { params, query },
-  responses: { 200: one, ...errors('not_found', 'no_room') },
+  responses: { 200: one, ...errors('not_found', 'quota_exceeded', 'no_room') },
 });
 
 const sleep = createRoute({
@@ -39,7 +39,10 @@ const branch = createRoute({
   summary: 'Copy a database as it is at this moment, with a password of its own',
   security: WITH_KEY,
   request: { params, query, body: takes(z.strictObject({ name: DatabaseName })) },
-  responses: { 201: answers('the branch', NewDatabaseShape), ...errors('not_found', 'conflict', 'no_room') },
+  responses: {
+    201: answers('the branch', NewDatabaseShape),
+    ...errors('not_found', 'conflict', 'quota_exceeded', 'no_room'),
+  },
 });
 
 const dump = createRoute({

@@ -23,7 +23,10 @@ const create = createRoute({
   summary: 'Make a database; the answer holds its URLs, with the password',
   security: WITH_KEY,
   request: { body: takes(DatabaseRequestShape) },
-  responses: { 201: answers('the database', NewDatabaseShape), ...errors('not_found', 'conflict', 'no_room') },
+  responses: {
+    201: answers('the database', NewDatabaseShape),
+    ...errors('not_found', 'conflict', 'quota_exceeded', 'no_room'),
+  },
 });
 
 const list = createRoute({
@@ -68,7 +71,7 @@ const remove = createRoute({
   summary: 'Remove a database with its data',
   security: WITH_KEY,
   request: { params, query },
-  responses: { 204: { description: 'removed' }, ...errors('not_found') },
+  responses: { 204: { description: 'removed' }, ...errors('not_found', 'conflict') },
 });
 
 export function databaseRoutes({ databases }: Databases): Api {

@@ -44,12 +44,13 @@ const setLimits = createRoute({
   responses: { 200: answers('the limits', LimitsAnswer), ...errors('not_found', 'too_large') },
 });
 
-export function projectRoutes({ control, diskUse }: ApiParts): Api {
+export function projectRoutes({ control, diskUse, databases }: ApiParts): Api {
   const told = async (name: string) => ({
     limits: await control.projects.limits(name),
     usage: {
       ...(await control.projects.usage(name)),
       diskMiB: Math.ceil((await diskUse(name)) / 1024 ** 2),
+      databaseMemoryMiB: databases?.databases.awakeMiB(name) ?? 0,
     },
   });
 

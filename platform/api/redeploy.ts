@@ -13,11 +13,13 @@ import type { ApiParts, Deployed } from './parts.ts';
  * Bakes and releases again what is in front of the branches that an environment target means, as far as the values of
  * now are others than it was baked with. Branches come one after the other; one that fails does not keep the others.
  *
+ * @param also branches whose values the deployment itself will change
+ *
  * @throws ThawError the first failure; what is in front of that branch stays as it was
  */
 export async function redeployStale(
   { control, redeploy }: Pick<ApiParts, 'control' | 'redeploy'>,
-  { app, target }: { app: App; target: EnvironmentTarget },
+  { app, target, also = [] }: { app: App; target: EnvironmentTarget; also?: readonly string[] },
   report: (line: string) => void,
   signal: AbortSignal,
 ): Promise<Deployed[]> {
@@ -27,7 +29,7 @@ export async function redeployStale(
   if (releases.length === 0) report('Nothing is released there yet: the next deployment gets the values.');
   for (const release of releases) {
     signal.throwIfAborted();
-    if (!(await isStale(control, release))) {
+    if (!also.includes(release.branch) && !(await isStale(control, release))) {
       report(`${release.branch} has these values already.`);
       continue;
     }

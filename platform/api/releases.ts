@@ -1,5 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { PRODUCTION_BRANCH, type Release } from '../control/contract.ts';
+import { type Deployment, PRODUCTION_BRANCH, type Release } from '../control/contract.ts';
 import { ThawError } from '../errors.ts';
 import { requireScope } from './authentication.ts';
 import { answers, errors, takes, WITH_KEY } from './describe.ts';
@@ -64,10 +64,13 @@ const promote = createRoute({
   responses: { 201: answers('the release', ReleaseShape), ...errors('not_found', 'conflict', 'too_large') },
 });
 
-export function releaseRoutes({ control, takeOver }: ApiParts): Api {
+export function releaseRoutes({ control, takeOver, databases }: ApiParts): Api {
+  const requireMovable = async (deployment: Deployment, to = PRODUCTION_BRANCH) =>
+    databases?.previews.requireMovable(deployment, to);
   /** Releases a deployment, which runs by then if it is one with volumes. */
   const release = async (app: string, id: string, branch: string, put: () => Promise<Release>) => {
     const deployment = await control.deployments.get(id);
+    if (deployment.app === app) await requireMovable(deployment, branch);
     const withVolumes = deployment.app === app && deployment.status === 'ready' && deployment.run?.mounts !== undefined;
     if (withVolumes && branch !== PRODUCTION_BRANCH) {
       throw new ThawError('conflict', 'A deployment with volumes is only put in front of the app itself.');
@@ -106,7 +109,10 @@ export function releaseRoutes({ control, takeOver }: ApiParts): Api {
       const app = await control.apps.get(c.req.valid('param').app, c.var.principal.project);
       const what = c.req.valid('json');
       const put = () => control.releases.promote({ app: app.name, ...what });
-      if (!('deployment' in what)) return c.json(await put(), 201); // a preview has no volumes
-      return c.json(await release(app.name, what.deployment, PRODUCTION_BRANCH, put), 201);
+      if ('deployment' in what) return c.json(await release(app.name, what.deployment, PRODUCTION_BRANCH, put), 201);
+      // A preview has no volumes, but it may have a database.
+      const current = await control.releases.current(app.name, what.branch);
+      if (current !== undefined) await requireMovable(await control.deployments.get(current.deployment));
+      return c.json(await put(), 201);
     });
 }

@@ -166,6 +166,9 @@ export const LimitsShape = z
     diskMiB: whole,
     volumes: whole,
     volumeMiB: whole.openapi({ description: 'The sizes of volumes and their snapshots together.' }),
+    databases: whole.openapi({ description: 'Branches and those of previews included.' }),
+    databaseMiB: whole.openapi({ description: 'The disks of databases together.' }),
+    databaseMemoryMiB: whole.openapi({ description: 'Of all databases that are awake.' }),
     requestsPerSecond: most.openapi({ description: 'Of all host names of the project together.' }),
   })
   .openapi('ProjectLimits', { description: 'Null: no limit.' });
@@ -177,6 +180,9 @@ export const UsageShape = z
     diskMiB: z.number().int().openapi({ description: 'Of repositories, artifacts, templates and kept installs.' }),
     volumes: z.number().int(),
     volumeMiB: z.number().int().openapi({ description: 'The sizes of volumes and their snapshots together.' }),
+    databases: z.number().int(),
+    databaseMiB: z.number().int().openapi({ description: 'The disks of databases together.' }),
+    databaseMemoryMiB: z.number().int().openapi({ description: 'Of all databases that are awake now.' }),
   })
   .openapi('ProjectUsage');
 

@@ -2,6 +2,7 @@ import { asc, eq, sql } from 'drizzle-orm';
 import { ThawError } from '../errors.ts';
 import { builtToday } from './builds.ts';
 import type { Control, Project } from './contract.ts';
+import { databaseUse } from './database-use.ts';
 import { apps, projects } from './db/schema.ts';
 import { violated } from './db/violation.ts';
 import { newId } from './ids.ts';
@@ -59,6 +60,7 @@ export function createProjects({ db, clock, random, routesChanged }: ControlPart
         apps: await db.$count(apps, eq(apps.projectId, id)),
         buildSeconds: await builtToday(db, id, clock()),
         ...(await volumeUse(db, id)),
+        ...(await databaseUse(db, id)),
       };
     },
   };

@@ -11,6 +11,9 @@ const NO_LIMITS: ProjectLimits = {
   diskMiB: null,
   volumes: null,
   volumeMiB: null,
+  databases: null,
+  databaseMiB: null,
+  databaseMemoryMiB: null,
   requestsPerSecond: null,
 };
 
@@ -21,6 +24,8 @@ const TOLD = {
   diskMiB: { of: 'MiB on disk', name: 'disk' },
   volumes: { of: 'volumes', name: 'volumes' },
   volumeMiB: { of: 'MiB of volumes', name: 'volumes' },
+  databases: { of: 'databases', name: 'databases' },
+  databaseMiB: { of: 'MiB of disks of databases', name: 'databases' },
 } as const satisfies Partial<Record<keyof ProjectLimits, { of: string; name: LimitName }>>;
 
 /** The limits of a project, of those that were set for it. */

@@ -25,6 +25,12 @@ export interface ProjectLimits {
   volumes: number | null;
   /** The sizes of volumes and their snapshots together. */
   volumeMiB: number | null;
+  /** How many, branches and those of previews included. */
+  databases: number | null;
+  /** The disks of databases together, by what they may grow to. */
+  databaseMiB: number | null;
+  /** Of all databases that are awake. */
+  databaseMemoryMiB: number | null;
   /** Of all its host names together. */
   requestsPerSecond: number | null;
 }
@@ -37,6 +43,9 @@ export interface ProjectUsage {
   volumes: number;
   /** Of volumes and their snapshots. */
   volumeMiB: number;
+  databases: number;
+  /** Of the disks of databases. */
+  databaseMiB: number;
 }
 
 /** What a key may do: `read` looks, `deploy` pushes and releases, `manage` also makes and ends apps and keys. */

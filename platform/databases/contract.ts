@@ -25,6 +25,8 @@ export interface Database {
   keepAwake: KeepAwake[];
   /** Name of the database that it was branched from. */
   parent: string | null;
+  /** The preview of an app that it was branched for; it ends with that. Null for all others. */
+  preview: { app: string; branch: string } | null;
   /** ISO 8601. */
   createdAt: string;
   /** Clients that are connected at the edge; those of a database that sleeps too. */
@@ -40,6 +42,17 @@ export interface DatabaseUrls {
   /** The same two, as apps of its project reach them. */
   guestUrl: string;
   guestDirectUrl: string;
+}
+
+/** An app that has a database in its environment. */
+export interface DatabaseAttachment {
+  /** Name of the database. */
+  database: string;
+  app: string;
+  /** The app itself, or its previews. */
+  target: 'production' | 'preview';
+  /** Each preview has a branch of its own, made with it and removed with it. Else all share the database. */
+  branches: boolean;
 }
 
 /** What a new database is to be. */

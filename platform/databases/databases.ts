@@ -1,5 +1,6 @@
 import { ThawError } from '../errors.ts';
 import type { Backups } from './backups/backups.ts';
+import { branchesFor, type PreviewOf, previewName, requireUnneeded } from './belonging.ts';
 import type {
   Database,
   DatabaseBackups,
@@ -10,11 +11,12 @@ import type {
 } from './contract.ts';
 import type { Fleet } from './fleet.ts';
 import { dump, sql } from './guest.ts';
-import { DEFAULT_DISK_MIB, requireIdle } from './limits.ts';
+import { DEFAULT_DISK_MIB, DEFAULT_MEMORY_MIB, requireIdle } from './limits.ts';
 import type { LiveDatabase } from './live.ts';
 import { branch, create, restore } from './making.ts';
 import { revive, sleep, templateOf, up } from './power.ts';
 import { busyQuery, readStatistics, statisticsQuery } from './queries.ts';
+import { Room } from './room.ts';
 import type { DatabaseTemplates } from './templates.ts';
 
 /** Longest that an answer about what a database does is waited for. */
@@ -29,15 +31,20 @@ export interface Reachable {
   keepAwake: KeepAwake[];
 }
 
+/** A database that belongs to a preview. */
+export type PreviewDatabase = Database & { preview: PreviewOf };
+
 /** Databases, for those who ask on behalf of a project. */
 export class Databases implements AsyncDisposable {
   readonly #fleet: Fleet;
+  readonly #room: Room;
   readonly #templates: DatabaseTemplates;
   readonly #backups: Backups | undefined;
   readonly #opened: AsyncDisposableStack;
 
   constructor(fleet: Fleet, templates: DatabaseTemplates, backups: Backups | undefined, opened: AsyncDisposableStack) {
     this.#fleet = fleet;
+    this.#room = new Room(fleet);
     this.#backups = backups;
     this.#templates = templates;
     this.#opened = opened;
@@ -45,12 +52,29 @@ export class Databases implements AsyncDisposable {
 
   /** @throws ThawError `invalid_input`, `not_found` for the project, `conflict` for the name, and what `Host.thaw` does */
   async create(request: DatabaseRequest & { project: string }, signal: AbortSignal): Promise<Database> {
+    using _room = await this.#room.take(request.project, request.memoryMiB ?? DEFAULT_MEMORY_MIB);
     return this.#shown(await create(this.#fleet, this.#templates, request, signal));
   }
 
   /** @throws ThawError as `create` does, `not_found` for the one to branch */
   async branch(project: string, name: string, branchName: string, signal: AbortSignal): Promise<Database> {
-    return this.#shown(await branch(this.#fleet, this.#fleet.find(project, name), branchName, signal));
+    return this.#shown(await this.#branch(this.#fleet.find(project, name), { name: branchName }, signal));
+  }
+
+  /** Branches a database for a preview. @throws ThawError as `branch` does */
+  async branchFor(preview: PreviewOf, project: string, name: string, signal: AbortSignal): Promise<Database> {
+    const parent = this.#fleet.find(project, name);
+    return this.#shown(await this.#branch(parent, { name: previewName(name, preview), preview }, signal));
+  }
+
+  /** What was branched for previews: of all apps, of one by its id, or that from one database. */
+  ofPreviews(of: { appId?: string; parent?: { project: string; name: string } } = {}): PreviewDatabase[] {
+    const parent = of.parent && this.#fleet.find(of.parent.project, of.parent.name);
+    const found = branchesFor(this.#fleet, { ...of, parent });
+    return found.flatMap((live) => {
+      const { preview } = live.record;
+      return preview === null ? [] : [{ ...this.#shown(live), preview }];
+    });
   }
 
   /** @param project null = of all */
@@ -94,10 +118,20 @@ export class Databases implements AsyncDisposable {
     return this.#shown(live);
   }
 
-  /** Ends it with its data. @throws ThawError `not_found` */
+  /** Ends it with its data. @throws ThawError `not_found`; `conflict` while an app or a preview needs it */
   async remove(project: string, name: string): Promise<void> {
-    const { control, host } = this.#fleet.parts;
     const live = this.#fleet.find(project, name);
+    await requireUnneeded(this.#fleet, live);
+    await this.#end(live);
+  }
+
+  /** Ends one that a preview had. @throws ThawError `not_found` */
+  async removeOf({ project, name }: Pick<Database, 'project' | 'name'>): Promise<void> {
+    await this.#end(this.#fleet.find(project, name));
+  }
+
+  async #end(live: LiveDatabase): Promise<void> {
+    const { control, host } = this.#fleet.parts;
     live.removing = true;
     await control.databases.update(live.id, { status: 'removing' });
     this.#fleet.parts.changed(live.id, 'gone');
@@ -136,6 +170,7 @@ export class Databases implements AsyncDisposable {
     signal: AbortSignal,
   ): Promise<Database> {
     const source = this.#fleet.find(project, name);
+    using _room = await this.#room.take(project, source.record.memoryMiB);
     return this.#shown(await restore(this.#fleet, this.#keptBackups, { source, ...into }, signal));
   }
 
@@ -188,8 +223,10 @@ export class Databases implements AsyncDisposable {
   }
 
   /** Sees to it that it takes connections. @returns the address of its VM @throws ThawError as `wake` does */
-  up(id: string, signal: AbortSignal): Promise<string> {
-    return up(this.#fleet, this.#require(id), signal);
+  async up(id: string, signal: AbortSignal): Promise<string> {
+    const live = this.#require(id);
+    using _room = await this.#room.takeFor(live);
+    return await up(this.#fleet, live, signal);
   }
 
   /** Ends the VM of an awake one in which Postgres does not listen; the next who wants it starts it anew. */
@@ -229,6 +266,18 @@ export class Databases implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.#opened.disposeAsync();
+  }
+
+  /** MiB of memory of the databases of a project that are awake. */
+  awakeMiB(project: string): number {
+    return this.#room.used(project);
+  }
+
+  async #branch(parent: LiveDatabase, wanted: Parameters<typeof branch>[2], signal: AbortSignal) {
+    // The original is woken for it.
+    using _parent = await this.#room.takeFor(parent);
+    using _room = await this.#room.take(parent.record.project, parent.record.memoryMiB);
+    return await branch(this.#fleet, parent, wanted, signal);
   }
 
   #require(id: string): LiveDatabase {

@@ -44,7 +44,16 @@ export class LiveDatabase {
 
   /** As others may see it. */
   shown(connections: Database['connections']): Database {
-    const { status: _, password: __, disk: ___, dbname: ____, backupKey: _____, ...shown } = this.record;
-    return { ...shown, state: this.state, connections };
+    const {
+      status: _,
+      password: __,
+      disk: ___,
+      dbname: ____,
+      backupKey: _____,
+      preview: whose,
+      ...shown
+    } = this.record;
+    const preview = whose && { app: whose.app, branch: whose.branch };
+    return { ...shown, preview, state: this.state, connections };
   }
 }

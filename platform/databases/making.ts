@@ -32,6 +32,7 @@ export async function create(
     ...size,
     dbname: DATABASE,
     parent: null,
+    preview: null,
     backupKey: newPassword(fleet.parts.random),
   });
   // Before the name is taken: a machine without the image has no databases.
@@ -63,11 +64,18 @@ export async function create(
  * Branches a database: a copy of its VM and disk as they are at this moment. What was committed is in both; what was not is
  * in the original alone.
  */
-export async function branch(fleet: Fleet, parent: LiveDatabase, name: string, signal: AbortSignal) {
+export async function branch(
+  fleet: Fleet,
+  parent: LiveDatabase,
+  { name, preview = null }: { name: string; preview?: DatabaseRecord['preview'] },
+  signal: AbortSignal,
+): Promise<LiveDatabase> {
   const { host, control, log } = fleet.parts;
   requireDatabaseName(name);
   const { id: _, createdAt: __, ...settings } = parent.record;
-  const record = newRecord(fleet, { ...settings, name, parent: parent.record.name });
+  // Many previews of a database that never sleeps would take all memory.
+  const sleep = preview === null ? {} : { idleSeconds: undefined, keepAwake: [] };
+  const record = newRecord(fleet, { ...settings, ...sleep, name, preview, parent: parent.record.name });
   const verifier = scramVerifier(record.password, fleet.parts.random);
   await control.databases.add(record);
   return keptOrUndone(fleet, record, async (live) => {
@@ -105,7 +113,7 @@ export async function restore(
   const { source, name, at } = wanted;
   requireDatabaseName(name);
   const { id: _, createdAt: __, ...settings } = source.record;
-  const record = newRecord(fleet, { ...settings, name, parent: source.record.name });
+  const record = newRecord(fleet, { ...settings, name, preview: null, parent: source.record.name });
   const verifier = scramVerifier(record.password, fleet.parts.random);
   await fleet.parts.control.databases.add(record);
   return keptOrUndone(fleet, record, async (live) => {
@@ -121,15 +129,16 @@ function newRecord(
     memoryMiB: number;
     diskMiB: number;
     parent: string | null;
+    preview: DatabaseRecord['preview'];
     dbname: string;
     backupKey: string;
   },
 ): DatabaseRecord {
   const { random, clock, idleSeconds } = parts;
-  const { project, name, dbname, memoryMiB, diskMiB, parent, keepAwake = [], backupKey } = wanted;
+  const { project, name, dbname, memoryMiB, diskMiB, parent, preview, keepAwake = [], backupKey } = wanted;
   return {
     id: `pg${pick(random, LETTERS, ID_LENGTH)}`,
-    ...{ project, name, dbname, memoryMiB, diskMiB, parent, keepAwake, backupKey },
+    ...{ project, name, dbname, memoryMiB, diskMiB, parent, preview, keepAwake, backupKey },
     endpoint: `${name}-${pick(random, LETTERS, ENDPOINT_LENGTH)}`,
     idleSeconds: requireIdle(wanted.idleSeconds ?? idleSeconds),
     createdAt: clock().toISOString(),

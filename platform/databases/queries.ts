@@ -2,14 +2,20 @@ import type { DatabaseStatistics, KeepAwake, QueryStatistics } from './contract.
 
 const QUERY_LENGTH = 500;
 
+/** Processes of Postgres that are always there; whatever else there is works on something. */
+const PERMANENT = [
+  ...['checkpointer', 'background writer', 'walwriter', 'archiver', 'autovacuum launcher'],
+  ...['logical replication launcher', 'pg_cron launcher'],
+];
+
 /**
  * What Postgres is busy with though no client's question is open; nothing is no row. psql leaves out the question about
  * pg_cron where it is not installed.
  */
 export function busyQuery(keepAwake: readonly KeepAwake[]): string {
-  const work = `SELECT coalesce(backend_type, '?') FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND (
-  backend_type IN ('autovacuum worker', 'parallel worker', 'logical replication worker', 'walsender', 'pg_cron')
-  OR (backend_type = 'client backend' AND state <> 'idle')) LIMIT 1;`;
+  const work = `SELECT backend_type FROM pg_stat_activity WHERE pid <> pg_backend_pid()
+  AND backend_type NOT IN (${PERMANENT.map((type) => `'${type}'`).join(', ')})
+  AND NOT (backend_type = 'client backend' AND state = 'idle') LIMIT 1;`;
   if (!keepAwake.includes('cron')) return work;
   return `${work}
 SELECT to_regclass('cron.job') IS NOT NULL AS cron \\gset

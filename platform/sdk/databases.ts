@@ -1,15 +1,19 @@
 import type {
   Database,
+  DatabaseAttachment,
   DatabaseBackups,
   DatabaseRequest,
   DatabaseStatistics,
   DatabaseUrls,
   KeepAwake,
 } from '../databases/contract.ts';
+import type { EnvironmentChange } from './environment.ts';
+import { outcomeOf, type ProgressEvent } from './progress.ts';
 import type { CallOptions, Transport } from './transport.ts';
 
 export type {
   Database,
+  DatabaseAttachment,
   DatabaseBackup,
   DatabaseBackups,
   DatabaseRequest,
@@ -29,6 +33,11 @@ const MAKE_LIMIT_MS = 180_000;
 export interface DatabaseOptions extends CallOptions {
   /** For admin keys; default: the project `default`. */
   project?: string | undefined;
+}
+
+export interface AttachOptions extends DatabaseOptions {
+  /** Called with each line of progress. */
+  onLine?: ((text: string) => void) | undefined;
 }
 
 /** Managed Postgres databases. */
@@ -78,6 +87,52 @@ export class Databases {
   async branch(name: string, branchName: string, options: DatabaseOptions = {}): Promise<NewDatabase> {
     const call = { ...at(options, name, 'branches'), timeoutMs: MAKE_LIMIT_MS };
     return await this.#transport.json({ ...call, method: 'POST', json: { name: branchName } });
+  }
+
+  /** The apps that have it in their environment. */
+  async attachments(name: string, options: DatabaseOptions = {}): Promise<DatabaseAttachment[]> {
+    const call = at(options, name, 'attachments');
+    return (await this.#transport.json<{ attachments: DatabaseAttachment[] }>(call)).attachments;
+  }
+
+  /**
+   * Sets `DATABASE_URL` (through the pool) and `DATABASE_URL_DIRECT` of an app, or of its previews, and bakes again what is in
+   * front. With `branches` each preview gets a branch of the database, which is made with the preview and ends with it.
+   */
+  async attach(
+    name: string,
+    app: string,
+    how: { target?: 'production' | 'preview' | undefined; branches?: boolean | undefined } = {},
+    { onLine, ...options }: AttachOptions = {},
+  ): Promise<EnvironmentChange> {
+    const call = { ...at(options, name, 'attachments', app), method: 'PUT' as const, json: how };
+    const { entries, deployed } = await outcomeOf(
+      this.#transport.lines<ProgressEvent<EnvironmentChange>>(call),
+      onLine,
+    );
+    return { entries, deployed };
+  }
+
+  /**
+   * Takes it out of the environment of an app and its previews, and bakes again what is in front. Rejects with `conflict`
+   * while previews have branches of it, unless `removeBranches` says that these go with their data.
+   */
+  async detach(
+    name: string,
+    app: string,
+    { onLine, removeBranches, ...options }: AttachOptions & { removeBranches?: boolean | undefined } = {},
+  ): Promise<EnvironmentChange> {
+    const { query, ...place } = at(options, name, 'attachments', app);
+    const call = {
+      ...place,
+      method: 'DELETE' as const,
+      query: { ...query, removeBranches: removeBranches === true ? 'true' : undefined },
+    };
+    const { entries, deployed } = await outcomeOf(
+      this.#transport.lines<ProgressEvent<EnvironmentChange>>(call),
+      onLine,
+    );
+    return { entries, deployed };
   }
 
   async wake(name: string, options: DatabaseOptions = {}): Promise<Database> {

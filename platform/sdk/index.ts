@@ -25,6 +25,7 @@ export { Command } from './command.ts';
 export type { CronRun, CronStatus } from './crons.ts';
 export type {
   Database,
+  DatabaseAttachment,
   DatabaseBackup,
   DatabaseBackups,
   DatabaseRequest,

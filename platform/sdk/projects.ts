@@ -7,6 +7,8 @@ export type { Project, ProjectLimits } from '../control/contract.ts';
 export interface ProjectUsage extends Counted {
   /** Of repositories, artifacts, templates and kept installs. */
   diskMiB: number;
+  /** Of all databases that are awake now. */
+  databaseMemoryMiB: number;
 }
 
 /** Projects: the tenant boundary. */

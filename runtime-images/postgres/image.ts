@@ -5,15 +5,6 @@ import type { ImageDefinition, ImageFile } from '../definition.ts';
 const PLACE = '/usr/local/lib/thaw/postgres';
 const BIN = '/usr/lib/postgresql/17/bin';
 
-/** Extensions that the owner of a database may install; a machine of its own is what keeps it from others. */
-const TRUSTED = ['amcheck', 'pageinspect', 'pg_buffercache', 'pg_cron', 'pg_prewarm', 'pg_stat_statements']
-  .concat(['pgrowlocks', 'pgstattuple', 'postgres_fdw', 'postgis', 'postgis_topology', 'vector'])
-  .map((name) => `/usr/share/postgresql/17/extension/${name}.control`)
-  .join(' ');
-
-/** Run inside the new root, for some of the files are links. */
-const TRUST = `for one in ${TRUSTED}; do sed -i --follow-symlinks /^trusted/d $one; echo trusted = true >>$one; done`;
-
 /** Runs Postgres, and PgBouncer in front of it, on a disk that is attached at `/data`. */
 export const postgres: ImageDefinition = {
   name: 'postgres',
@@ -27,10 +18,10 @@ export const postgres: ImageDefinition = {
   install: [
     // Debian's own cluster; ours is made below, by a user whose number is the same in every image.
     'rm -rf "$1"/var/lib/postgresql/17 "$1"/etc/postgresql/17',
-    `chroot "$1" /bin/sh -ec '${TRUST}'`,
+    `chroot "$1" /bin/bash -c '${quoted('extensions.sh')}'`,
     `install -d -o 1000 -g 1000 -m 0755 "$1"${PLACE}`,
     'install -d -o 1000 -g 1000 -m 0700 "$1"/app/run',
-    `chroot --userspec=1000:1000 "$1" /bin/bash -c '${read('cluster.sh').replaceAll("'", `'\\''`)}'`,
+    `chroot --userspec=1000:1000 "$1" /bin/bash -c '${quoted('cluster.sh')}'`,
   ],
   leftOut: [
     // The compiler for queries, which small machines are better off without.
@@ -70,4 +61,9 @@ function file(name: string): ImageFile {
 
 function read(name: string): string {
   return readFileSync(new URL(`service/${name}`, import.meta.url), 'utf8');
+}
+
+/** A script, to stand between single quotes. */
+function quoted(name: string): string {
+  return read(name).replaceAll("'", `'\\''`);
 }

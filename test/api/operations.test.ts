@@ -82,7 +82,8 @@ describe('running apps', () => {
   test('limits are set by admins, seen by the project, and told when they are reached', async () => {
     const before = await api.call('GET', '/v1/projects/theirs/limits', { key: await api.key('theirs', ['read']) });
     assert.equal(before.json.limits.apps, null);
-    assert.deepEqual(before.json.usage, { apps: 0, buildSeconds: 0, diskMiB: 3, volumes: 0, volumeMiB: 0 });
+    const nothing = { volumes: 0, volumeMiB: 0, databases: 0, databaseMiB: 0, databaseMemoryMiB: 0 };
+    assert.deepEqual(before.json.usage, { apps: 0, buildSeconds: 0, diskMiB: 3, ...nothing });
     const set = await api.call('PATCH', '/v1/projects/theirs/limits', { json: { apps: 1, requestsPerSecond: 0.5 } });
     assert.equal(set.status, 200);
     assert.deepEqual([set.json.limits.apps, set.json.limits.requestsPerSecond, set.json.limits.cpus], [1, 0.5, null]);

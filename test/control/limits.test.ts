@@ -13,6 +13,9 @@ const NONE = {
   diskMiB: null,
   volumes: null,
   volumeMiB: null,
+  databases: null,
+  databaseMiB: null,
+  databaseMemoryMiB: null,
   requestsPerSecond: null,
 };
 

@@ -45,6 +45,9 @@ test('an instance takes its memory and processors of what an admin has set for i
     requestsPerSecond: null,
     volumes: null,
     volumeMiB: null,
+    databases: null,
+    databaseMiB: null,
+    databaseMemoryMiB: null,
   };
   const set = new Map([['default', { ...limits, instances: null, memoryMiB: 1024, cpus: null }]]);
   const [whole, part] = withLimits([entry('a', 'd1'), { ...entry('b', 'd2'), cpus: 0.5 }], readConfig({}), set);

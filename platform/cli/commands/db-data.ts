@@ -11,7 +11,7 @@ import { type DbFlags, withProject } from '../db-flags.ts';
 /** What the command line knows a program by that is not installed. */
 const NOT_FOUND = 'ENOENT';
 
-/** `thaw db export`, `connect` and `attach`. */
+/** `thaw db export` and `connect`. */
 export function addDbData(db: Command, context: Context): void {
   const { out } = context;
 
@@ -64,22 +64,5 @@ export function addDbData(db: Command, context: Context): void {
     } finally {
       process.off('SIGINT', ignore);
     }
-  });
-
-  withProject(
-    db
-      .command('attach')
-      .argument('<name>')
-      .argument('<app>')
-      .description('set DATABASE_URL and DATABASE_URL_DIRECT of an app, and bake it again')
-      .option('--preview', 'for its previews instead of production'),
-  ).action(async (name: string, app: string, { preview, project }: DbFlags & { preview?: boolean }) => {
-    const { thaw } = await context.connection();
-    const { guestUrl, guestDirectUrl } = await thaw.databases.urls(name, { project });
-    const target = preview === true ? 'preview' : 'production';
-    const values = { DATABASE_URL: guestUrl, DATABASE_URL_DIRECT: guestDirectUrl };
-    const onLine = (text: string) => out.note(out.foreign(text, process.stderr));
-    const changed = await thaw.environment.change(app, { target, values }, { onLine });
-    out.result(changed, () => `${app} reaches ${name} by DATABASE_URL and DATABASE_URL_DIRECT.`);
   });
 }

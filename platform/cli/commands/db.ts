@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
-import type { Database, KeepAwake } from '../../sdk/index.ts';
+import type { Database, DatabaseAttachment, KeepAwake } from '../../sdk/index.ts';
 import type { Context } from '../context.ts';
 import { type DbFlags, milliseconds, positive, withProject, withSleep } from '../db-flags.ts';
 import { table } from '../table.ts';
 import { ago } from '../time.ts';
+import { addDbAttach } from './db-attach.ts';
 import { addDbBackups } from './db-backups.ts';
 import { addDbData } from './db-data.ts';
 import { addDbStates } from './db-states.ts';
@@ -44,7 +45,7 @@ export function addDb(program: Command, context: Context): void {
       const all = await thaw.databases.list({ project });
       out.result({ databases: all }, () =>
         table(
-          ['DATABASE', 'PROJECT', 'STATE', 'CLIENTS', 'MEMORY', 'DISK', 'PARENT', 'CREATED'],
+          ['DATABASE', 'PROJECT', 'STATE', 'CLIENTS', 'MEMORY', 'DISK', 'PARENT', 'PREVIEW', 'CREATED'],
           all.map((one) => [
             one.name,
             one.project,
@@ -53,6 +54,7 @@ export function addDb(program: Command, context: Context): void {
             `${one.memoryMiB} MiB`,
             `${one.diskMiB} MiB`,
             one.parent ?? '-',
+            one.preview === null ? '-' : `${one.preview.branch} of ${one.preview.app}`,
             ago(one.createdAt, context.now()),
           ]),
         ),
@@ -66,10 +68,12 @@ export function addDb(program: Command, context: Context): void {
     const { thaw } = await context.connection();
     const known = await thaw.databases.get(name, { project });
     const urls = await thaw.databases.urls(name, { project }).catch(() => undefined);
-    out.result({ ...known, ...urls }, () =>
-      [...lines(known), ...(urls === undefined ? [] : [`url        ${urls.url}`, `direct     ${urls.directUrl}`])].join(
-        '\n',
-      ),
+    const attachments = await thaw.databases.attachments(name, { project });
+    out.result({ ...known, attachments, ...urls }, () =>
+      [
+        ...lines(known, attachments),
+        ...(urls === undefined ? [] : [`url        ${urls.url}`, `direct     ${urls.directUrl}`]),
+      ].join('\n'),
     );
   });
 
@@ -82,12 +86,13 @@ export function addDb(program: Command, context: Context): void {
   });
 
   addDbStates(db, context);
+  addDbAttach(db, context);
   addDbData(db, context);
   addDbStats(db, context);
   addDbBackups(db, context);
 }
 
-function lines(one: Database): string[] {
+function lines(one: Database, attachments: DatabaseAttachment[]): string[] {
   const { direct, pooled } = one.connections;
   return [
     `database   ${one.name} in ${one.project}`,
@@ -97,5 +102,12 @@ function lines(one: Database): string[] {
     `sleeps     ${one.idleSeconds === 0 ? 'never' : `after ${milliseconds(one.idleSeconds)}`}`,
     ...(one.keepAwake.length === 0 ? [] : [`kept awake by ${one.keepAwake.join(', ')}`]),
     ...(one.parent === null ? [] : [`parent     ${one.parent}`]),
+    ...(one.preview === null ? [] : [`preview    ${one.preview.branch} of ${one.preview.app}; it ends with that`]),
+    ...attachments.map((attached) => `attached   ${place(attached)}`),
   ];
+}
+
+function place({ app, target, branches }: DatabaseAttachment): string {
+  if (target === 'production') return app;
+  return branches ? `previews of ${app}, a branch for each` : `previews of ${app}`;
 }

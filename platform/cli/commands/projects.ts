@@ -6,7 +6,7 @@ import { ago } from '../time.ts';
 
 const LIMITS = [
   ...(['apps', 'instances', 'memoryMiB', 'cpus', 'buildMinutes', 'diskMiB'] as const),
-  ...(['volumes', 'volumeMiB', 'requestsPerSecond'] as const),
+  ...(['volumes', 'volumeMiB', 'databases', 'databaseMiB', 'databaseMemoryMiB', 'requestsPerSecond'] as const),
 ];
 
 /** `thaw projects`: list, create, limits. */

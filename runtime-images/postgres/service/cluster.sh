@@ -10,4 +10,5 @@ printf '%s\n\n' \
   'CREATE ROLE app LOGIN CREATEDB CREATEROLE REPLICATION BYPASSRLS;' \
   'GRANT pg_monitor, pg_signal_backend, pg_checkpoint, pg_maintain, pg_read_all_data, pg_write_all_data TO app WITH ADMIN OPTION;' \
   'CREATE DATABASE app OWNER app;' | single postgres
-printf '%s\n\n' 'CREATE EXTENSION pg_stat_statements;' | single app
+printf '%s\n\n' 'CREATE EXTENSION pg_stat_statements;' \
+  'GRANT EXECUTE ON FUNCTION pg_stat_statements_reset TO app WITH GRANT OPTION;' | single app
