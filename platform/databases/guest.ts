@@ -85,8 +85,8 @@ export async function restoreCluster(
 
 /** Ends the pool; the next one, which begins at once, knows no session of the one before. */
 export async function renewPool(host: Guest, vm: string, signal?: AbortSignal): Promise<void> {
-  const end = 'pid=$(</app/run/pgbouncer.pid); kill -KILL "$pid"; while [ -d "/proc/$pid" ]; do :; done';
-  await run(host, vm, { argv: ['/bin/bash', '-c', end] }, signal);
+  const end = 'read -r pid </app/run/pgbouncer.pid; kill -KILL "$pid"; while [ -d "/proc/$pid" ]; do :; done';
+  await run(host, vm, { argv: ['/bin/sh', '-c', end] }, signal);
   await poolReady(host, vm, signal);
 }
 

@@ -5,7 +5,7 @@ import type { Fleet } from './fleet.ts';
 import { poolReady, renewPool, sql } from './guest.ts';
 import { requireDatabaseName, requireIdle, requireSize } from './limits.ts';
 import type { LiveDatabase } from './live.ts';
-import { changePassword, DATABASE, passwordStatement } from './owner.ts';
+import { asOwner, DATABASE, passwordStatement } from './owner.ts';
 import { newPassword, pick, scramVerifier } from './password.ts';
 import { labelsOf, templateOf, upNow } from './power.ts';
 import type { DatabaseRecord } from './records.ts';
@@ -51,7 +51,7 @@ export async function create(
     record.disk = disk;
     const thawed = performance.now();
     await Promise.all([
-      changePassword(vm.address, password, await verifier),
+      asOwner(vm.address, { dbname: DATABASE, password }, passwordStatement(await verifier)),
       poolReady(host, vm.id, signal),
       host.growDisk(disk, size.diskMiB * MIB, signal),
     ]);
@@ -59,6 +59,10 @@ export async function create(
     log.info({ database: record.name, phases, thaw: vm.phases }, 'database made');
   });
 }
+
+/** Sessions of the original were copied, but not their clients; those of its superuser are the pool's, and end with it. */
+const END_OTHERS = `SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
+  WHERE pid <> pg_catalog.pg_backend_pid() AND usename <> 'postgres' AND backend_type IN ('client backend', 'walsender');`;
 
 /**
  * Branches a database: a copy of its VM and disk as they are at this moment. What was committed is in both; what was not is
@@ -87,11 +91,10 @@ export async function branch(
     fleet.settle(live, vm.id);
     record.disk = vm.disks?.[0]?.disk ?? null;
     const forked = performance.now();
-    // Sessions of the original were copied, but not their clients.
-    const others = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()
-      AND backend_type IN ('client backend', 'walsender');`;
+    const anew = `${passwordStatement(await verifier)} ${END_OTHERS}`;
     await Promise.all([
-      sql(host, vm.id, 'postgres', `${passwordStatement(await verifier)} ${others}`, signal),
+      // Its owner may have chosen another password, or renamed the database.
+      asOwner(vm.address, parent.record, anew).catch(() => sql(host, vm.id, 'postgres', anew, signal)),
       renewPool(host, vm.id, signal),
     ]);
     const phases = { fork: forked - began, own: performance.now() - forked };

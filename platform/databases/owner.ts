@@ -8,19 +8,22 @@ const OWNER = 'app';
 const CONNECT_S = 20;
 
 /**
- * Gives the owner of a cluster that was thawed a moment ago another password. Over a connection like those of its clients,
- * which need the same parts of Postgres next: starting `psql` in the guest would take as long again.
+ * Runs SQL as the owner of a cluster whose VM was thawed a moment ago. Over a connection like those of its clients, which need the
+ * same parts of Postgres next: starting `psql` in the guest would take as long again.
  *
- * @param verifier what Postgres is to keep of the new one
- * @throws ThawError `unavailable`
+ * @throws ThawError `unavailable`, also when the password is another one by now
  */
-export async function changePassword(address: string, password: string, verifier: string): Promise<void> {
+export async function asOwner(
+  address: string,
+  { dbname, password }: { dbname: string; password: string },
+  text: string,
+): Promise<void> {
   const sql = postgres({
-    ...{ host: address, port: PORTS.direct, database: DATABASE, username: OWNER, password },
+    ...{ host: address, port: PORTS.direct, database: dbname, username: OWNER, password },
     ...{ max: 1, ssl: false, fetch_types: false, connect_timeout: CONNECT_S, onnotice: () => {} },
   });
   try {
-    await sql.unsafe(passwordStatement(verifier)).simple();
+    await sql.unsafe(text).simple();
   } catch (cause) {
     throw new ThawError('unavailable', 'The database does not answer.', { hint: 'Try again.', cause });
   } finally {

@@ -135,6 +135,11 @@ describe('databases', () => {
     const stolen = new URL(branch.directUrl);
     stolen.password = new URL(main.url).password;
     assert.match((await psql(stolen.href, 'select 1')).text, /password authentication failed/);
+    // As it is when the owner has chosen a password that only he knows.
+    await other.sql`alter role app password 'chosen'`;
+    const second = await server.thaw.databases.branch('preview-1', 'preview-2');
+    assert.equal((await psql(second.url, 'select count(*) from branched')).text, '1001');
+    await server.thaw.databases.remove('preview-2');
     await server.thaw.databases.remove('preview-1');
     assert.match((await psql(branch.url, 'select 1')).text, /There is no database with the user/);
   });
