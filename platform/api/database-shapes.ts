@@ -18,6 +18,7 @@ export const DatabaseShape = z
     name: z.string(),
     endpoint: z.string().openapi({ description: 'The user name that leads to it.' }),
     state: StateShape,
+    version: z.number().int().openapi({ description: 'Major version of PostgreSQL.' }),
     memoryMiB: z.number().int(),
     diskMiB: z.number().int(),
     idleSeconds: z.number(),
@@ -46,6 +47,7 @@ export const NewDatabaseShape = DatabaseShape.extend(DatabaseUrlsShape.shape).op
 export const DatabaseRequestShape = z.strictObject({
   name: DatabaseName,
   project: z.string().optional(),
+  version: z.number().int().optional().openapi({ description: 'Major version of PostgreSQL; default: the newest.' }),
   memoryMiB: z.number().int().optional(),
   diskMiB: z.number().int().optional(),
   idleSeconds: Idle.optional(),

@@ -18,6 +18,8 @@ export interface Database {
   /** The user name that leads to it; unique on the server, and a host label. */
   endpoint: string;
   state: DatabaseState;
+  /** Major version of PostgreSQL. */
+  version: number;
   memoryMiB: number;
   diskMiB: number;
   /** Idle time after which it is put to sleep; 0 = never. */
@@ -58,6 +60,8 @@ export interface DatabaseAttachment {
 /** What a new database is to be. */
 export interface DatabaseRequest {
   name: string;
+  /** Major version of PostgreSQL; default: the newest there is. */
+  version?: number | undefined;
   /** Default 512. */
   memoryMiB?: number | undefined;
   /** Default 8192. */

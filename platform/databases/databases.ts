@@ -10,7 +10,7 @@ import type {
   KeepAwake,
 } from './contract.ts';
 import type { Fleet } from './fleet.ts';
-import { dump, sql } from './guest.ts';
+import { dump, look } from './guest.ts';
 import { DEFAULT_DISK_MIB, DEFAULT_MEMORY_MIB, requireIdle } from './limits.ts';
 import type { LiveDatabase } from './live.ts';
 import { branch, create, restore } from './making.ts';
@@ -18,6 +18,7 @@ import { revive, sleep, templateOf, up } from './power.ts';
 import { busyQuery, readStatistics, statisticsQuery } from './queries.ts';
 import { Room } from './room.ts';
 import type { DatabaseTemplates } from './templates.ts';
+import { requireVersion } from './versions.ts';
 
 /** Longest that an answer about what a database does is waited for. */
 const ASK_LIMIT_MS = 10_000;
@@ -206,7 +207,7 @@ export class Databases implements AsyncDisposable {
     const { vm } = live;
     if (live.state !== 'awake' || vm === null) return { ...known, ...nothing };
     const limit = AbortSignal.any([signal, AbortSignal.timeout(ASK_LIMIT_MS)]);
-    return { ...known, ...readStatistics(await sql(host, vm, live.record.dbname, statisticsQuery(queries), limit)) };
+    return { ...known, ...readStatistics(await look(host, vm, live.record.dbname, statisticsQuery(queries), limit)) };
   }
 
   /** The database of an endpoint, for the edge. From memory. */
@@ -252,7 +253,7 @@ export class Databases implements AsyncDisposable {
     if (vm === null || state !== 'awake') return undefined;
     if (uses > 0) return 'a backup or an export';
     const limit = AbortSignal.any([signal, AbortSignal.timeout(ASK_LIMIT_MS)]);
-    const rows = await sql(this.#fleet.parts.host, vm, record.dbname, busyQuery(record.keepAwake), limit);
+    const rows = await look(this.#fleet.parts.host, vm, record.dbname, busyQuery(record.keepAwake), limit);
     const busy = rows.split('\n')[0] || undefined;
     // What it committed is copied before it sleeps; a database without a backup has nothing to wait for.
     if (busy === undefined) await this.#backups?.catchUp(this.#require(id));
@@ -261,7 +262,10 @@ export class Databases implements AsyncDisposable {
 
   /** Makes what the first database would have to wait for. */
   async prepare(memoryMiB: number, signal: AbortSignal): Promise<void> {
-    await this.#templates.get(await templateOf(this.#fleet, memoryMiB, signal), DEFAULT_DISK_MIB);
+    await this.#templates.get(
+      await templateOf(this.#fleet, { version: requireVersion(undefined), memoryMiB }, signal),
+      DEFAULT_DISK_MIB,
+    );
   }
 
   [Symbol.asyncDispose](): Promise<void> {

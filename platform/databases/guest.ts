@@ -47,11 +47,26 @@ export async function startPostgres(
 /**
  * Runs SQL as the superuser, once Postgres is ready.
  *
+ * @param database when it is the owner's, `text` may use nothing that the owner can put something else in place of
  * @returns rows, one a line, columns parted by `|`
  * @throws ThawError `unavailable` when it fails, with what was said in `cause`
  */
 export function sql(host: Guest, vm: string, database: string, text: string, signal?: AbortSignal): Promise<string> {
-  return run(host, vm, { argv: ['/bin/bash', `${PLACE}/sql`, database], stdin: text }, signal);
+  return psql(host, vm, { database, role: 'postgres', text }, signal);
+}
+
+/** The same as a role that may look at everything and change nothing: what the owner has put in the way runs with no more than that. */
+export function look(host: Guest, vm: string, database: string, text: string, signal?: AbortSignal): Promise<string> {
+  return psql(host, vm, { database, role: 'thaw_monitor', text }, signal);
+}
+
+function psql(
+  host: Guest,
+  vm: string,
+  { database, role, text }: { database: string; role: string; text: string },
+  signal?: AbortSignal,
+): Promise<string> {
+  return run(host, vm, { argv: ['/bin/bash', `${PLACE}/sql`, database, role], stdin: text }, signal);
 }
 
 /** Makes a backup, and tells what there is in the words of pgBackRest. */

@@ -11,6 +11,7 @@ import { labelsOf, templateOf, upNow } from './power.ts';
 import type { DatabaseRecord } from './records.ts';
 import { TASKS_MOST } from './scratch.ts';
 import type { DatabaseTemplates } from './templates.ts';
+import { requireVersion } from './versions.ts';
 
 const MIB = 1024 * 1024;
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz234567';
@@ -30,13 +31,14 @@ export async function create(
   const record = newRecord(fleet, {
     ...request,
     ...size,
+    version: requireVersion(request.version),
     dbname: DATABASE,
     parent: null,
     preview: null,
     backupKey: newPassword(fleet.parts.random),
   });
   // Before the name is taken: a machine without the image has no databases.
-  const { template, password } = await templates.get(await templateOf(fleet, size.memoryMiB, signal), size.diskMiB);
+  const { template, password } = await templates.get(await templateOf(fleet, record, signal), size.diskMiB);
   const verifier = scramVerifier(record.password, fleet.parts.random);
   await control.databases.add(record);
   return keptOrUndone(fleet, record, async (live) => {
@@ -127,8 +129,9 @@ export async function restore(
 
 function newRecord(
   { parts }: Fleet,
-  wanted: Omit<DatabaseRequest, 'memoryMiB' | 'diskMiB'> & {
+  wanted: Omit<DatabaseRequest, 'version' | 'memoryMiB' | 'diskMiB'> & {
     project: string;
+    version: number;
     memoryMiB: number;
     diskMiB: number;
     parent: string | null;
@@ -138,10 +141,10 @@ function newRecord(
   },
 ): DatabaseRecord {
   const { random, clock, idleSeconds } = parts;
-  const { project, name, dbname, memoryMiB, diskMiB, parent, preview, keepAwake = [], backupKey } = wanted;
+  const { project, name, dbname, version, memoryMiB, diskMiB, parent, preview, keepAwake = [], backupKey } = wanted;
   return {
     id: `pg${pick(random, LETTERS, ID_LENGTH)}`,
-    ...{ project, name, dbname, memoryMiB, diskMiB, parent, preview, keepAwake, backupKey },
+    ...{ project, name, dbname, version, memoryMiB, diskMiB, parent, preview, keepAwake, backupKey },
     endpoint: `${name}-${pick(random, LETTERS, ENDPOINT_LENGTH)}`,
     idleSeconds: requireIdle(wanted.idleSeconds ?? idleSeconds),
     createdAt: clock().toISOString(),

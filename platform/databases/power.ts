@@ -5,6 +5,7 @@ import { DATA, PORTS, poolReady, sql, startPostgres } from './guest.ts';
 import type { LiveDatabase } from './live.ts';
 import type { DatabaseRecord } from './records.ts';
 import { SCRATCH_ROLE, TASKS_MOST } from './scratch.ts';
+import { imageOf } from './versions.ts';
 
 /** Label that tells a database's VM and disk from all others. */
 export const ROLE = 'database';
@@ -17,8 +18,12 @@ export function labelsOf(id: string): Record<string, string> {
 }
 
 /** The image in the size of a database, without Postgres running: what one is started in that has a disk already. */
-export function templateOf({ parts }: Fleet, memoryMiB: number, signal?: AbortSignal): Promise<Template> {
-  return parts.host.runtimeTemplate('postgres', { memoryMiB, vcpus: vcpusOf(memoryMiB) }, signal);
+export async function templateOf(
+  { parts }: Fleet,
+  { version, memoryMiB }: Pick<DatabaseRecord, 'version' | 'memoryMiB'>,
+  signal?: AbortSignal,
+): Promise<Template> {
+  return parts.host.runtimeTemplate(imageOf({ version }), { memoryMiB, vcpus: vcpusOf(memoryMiB) }, signal);
 }
 
 /** Where there are no backups Postgres' log is not archived. */
@@ -111,13 +116,13 @@ export async function isListening({ parts }: Fleet, vm: string): Promise<boolean
 
 async function start(fleet: Fleet, live: LiveDatabase, signal: AbortSignal): Promise<string> {
   const { host, log } = fleet.parts;
-  const { disk, memoryMiB, name, dbname } = live.record;
+  const { disk, name, dbname } = live.record;
   const backupKey = backupKeyOf(fleet, live.record);
   if (disk === null) throw new ThawError('unavailable', `The database ${name} is not made yet.`);
   live.state = 'starting';
   const began = performance.now();
   try {
-    const template = await templateOf(fleet, memoryMiB, signal);
+    const template = await templateOf(fleet, live.record, signal);
     const vm = await host.thaw(
       {
         template: template.id,

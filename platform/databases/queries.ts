@@ -29,7 +29,7 @@ export function statisticsQuery(queries: number): string {
   const dearest = `(SELECT coalesce(json_agg(one), '[]') FROM (
     SELECT left(query, ${QUERY_LENGTH}) AS query, calls, total_exec_time AS "totalMs", mean_exec_time AS "meanMs", rows
     FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
-      AND userid <> 10
+      AND userid NOT IN (10, (SELECT oid FROM pg_roles WHERE rolname = current_user))
     ORDER BY total_exec_time DESC LIMIT ${Math.trunc(queries)}) AS one)`;
   return `SELECT json_build_object(
   'sizeBytes', (SELECT sum(pg_database_size(oid)) FROM pg_database),

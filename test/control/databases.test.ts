@@ -15,6 +15,7 @@ onBothDatabases('databases', (at) => {
     password: 'a secret',
     backupKey: 'another',
     disk: null,
+    version: 17,
     memoryMiB: 512,
     diskMiB: 8192,
     idleSeconds: 0.5,

@@ -144,6 +144,17 @@ describe('databases', () => {
     assert.match((await psql(branch.url, 'select 1')).text, /There is no database with the user/);
   });
 
+  test('its version is one that there is', async () => {
+    const { version } = await server.thaw.databases.get('main');
+    await using one = open(main.directUrl);
+    const [{ server_version: told } = { server_version: '' }] = await one.sql`show server_version`;
+    assert.equal(Number.parseInt(told, 10), version);
+    await assert.rejects(server.thaw.databases.create({ name: 'old', version: 9 }), {
+      code: 'invalid_input',
+      message: 'There is no PostgreSQL 9 here.',
+    });
+  });
+
   test('a wrong database or user is told in the words of Postgres', async () => {
     const wrong = new URL(main.directUrl);
     wrong.pathname = '/nosuch';

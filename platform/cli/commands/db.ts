@@ -11,6 +11,7 @@ import { addDbStates } from './db-states.ts';
 import { addDbStats } from './db-stats.ts';
 
 interface CreateFlags extends DbFlags {
+  postgres?: number;
   memory?: number;
   disk?: number;
   idle?: number;
@@ -28,12 +29,13 @@ export function addDb(program: Command, context: Context): void {
         .command('create')
         .argument('<name>')
         .description('make a database, and print its URLs')
+        .option('--postgres <version>', 'its major version of PostgreSQL, default the newest', positive)
         .option('--memory <mib>', 'its memory, default 512', positive)
         .option('--disk <mib>', 'its disk, default 8192', positive),
     ),
-  ).action(async (name: string, { memory, disk, idle, keepAwake, project }: CreateFlags) => {
+  ).action(async (name: string, { postgres, memory, disk, idle, keepAwake, project }: CreateFlags) => {
     const { thaw } = await context.connection();
-    const wanted = { name, memoryMiB: memory, diskMiB: disk, idleSeconds: idle, keepAwake };
+    const wanted = { name, version: postgres, memoryMiB: memory, diskMiB: disk, idleSeconds: idle, keepAwake };
     const made = await thaw.databases.create(wanted, { project });
     out.result(made, () => `${made.url}\n${made.directUrl}`);
     out.note('The first is for apps and goes through the pool; the second goes straight to Postgres.');
@@ -98,6 +100,7 @@ function lines(one: Database, attachments: DatabaseAttachment[]): string[] {
     `database   ${one.name} in ${one.project}`,
     `state      ${one.state}`,
     `clients    ${direct} direct, ${pooled} pooled`,
+    `postgres   ${one.version}`,
     `size       ${one.memoryMiB} MiB of memory, ${one.diskMiB} MiB of disk`,
     `sleeps     ${one.idleSeconds === 0 ? 'never' : `after ${milliseconds(one.idleSeconds)}`}`,
     ...(one.keepAwake.length === 0 ? [] : [`kept awake by ${one.keepAwake.join(', ')}`]),

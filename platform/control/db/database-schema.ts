@@ -21,6 +21,8 @@ export const databases = pgTable(
     backupKey: text('backup_key').notNull(),
     /** The host's disk. */
     disk: text('disk'),
+    /** Major version of PostgreSQL. */
+    version: integer('version').notNull().default(17),
     memoryMiB: integer('memory_mib').notNull(),
     diskMiB: integer('disk_mib').notNull(),
     idleSeconds: doublePrecision('idle_seconds').notNull(),

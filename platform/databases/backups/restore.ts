@@ -71,8 +71,8 @@ async function restored(
 ): Promise<Vm> {
   const { host } = fleet.parts;
   const { source, at, disk, labels } = wanted;
-  const { memoryMiB, dbname, backupKey } = source.record;
-  const template = await templateOf(fleet, memoryMiB, signal);
+  const { dbname, backupKey } = source.record;
+  const template = await templateOf(fleet, source.record, signal);
   const disks = [{ disk, path: DATA, owner: 'app' as const }];
   const vm = await host.thaw({ template: template.id, labels, egress: { mode: 'none' }, memory: 'own', disks }, signal);
   try {

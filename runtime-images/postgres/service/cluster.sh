@@ -9,6 +9,8 @@ single() { "$bin/postgres" --single -j -D "$data" -c dynamic_shared_memory_type=
 printf '%s\n\n' \
   'CREATE ROLE app LOGIN CREATEDB CREATEROLE REPLICATION BYPASSRLS;' \
   'GRANT pg_monitor, pg_signal_backend, pg_checkpoint, pg_maintain, pg_read_all_data, pg_write_all_data TO app WITH ADMIN OPTION;' \
+  'CREATE ROLE thaw_monitor LOGIN BYPASSRLS;' \
+  'GRANT pg_monitor, pg_read_all_data TO thaw_monitor;' \
   'CREATE DATABASE app OWNER app;' | single postgres
 printf '%s\n\n' 'CREATE EXTENSION pg_stat_statements;' \
   'GRANT EXECUTE ON FUNCTION pg_stat_statements_reset TO app WITH GRANT OPTION;' | single app

@@ -1,0 +1,1 @@
+ALTER TABLE "databases" ADD COLUMN "version" integer DEFAULT 17 NOT NULL;
