@@ -105,16 +105,17 @@ describe('a database at work', () => {
     await assert.rejects(written, /job_of_no_superuser/);
     await assert.rejects(sql`update cron.job set username = 'postgres'`, /job_of_no_superuser/);
     await sql`delete from cron.job`;
-    // What the platform reads may be something of the owner's own.
-    await sql`drop extension pg_stat_statements`;
-    await sql.unsafe(`create function trap() returns text language plpgsql
+    // What the server reads may be something of the owner's own.
+    await sql`create schema own`;
+    await sql.unsafe(`create function own.trap() returns text language plpgsql
       as $$ begin execute 'alter role app superuser'; return ''; end $$`);
-    await sql`create view pg_stat_statements as select trap() as query, 1 as calls, 1.0 as total_exec_time,
+    await sql`create view own.pg_stat_statements as select own.trap() as query, 1 as calls, 1.0 as total_exec_time,
       1.0 as mean_exec_time, 1 as rows, oid as dbid, 1::oid as userid from pg_database`;
+    await sql`alter database app set search_path = own, public`;
     await assert.rejects(server.thaw.databases.statistics('main', { queries: 5 }), { code: 'unavailable' });
     assert.deepEqual([...(await sql`select rolsuper from pg_roles where rolname = 'app'`)], [{ rolsuper: false }]);
-    await sql`drop view pg_stat_statements`;
-    await sql`create extension pg_stat_statements`;
+    await sql`alter database app reset search_path`;
+    await sql`drop schema own cascade`;
     assert.ok((await server.thaw.databases.statistics('main', { queries: 5 })).queries);
   });
 
