@@ -19,9 +19,10 @@ export interface Destination {
  *
  *   user [role.]<endpoint>[.pool]     e.g. main-k3x9q2, main-k3x9q2.pool, reader.main-k3x9q2
  *   user <role>[.pool], with a TLS server name that begins with the endpoint
+ *   user <role>[.pool], database <endpoint>
  *
- * An endpoint is one database's alone on this server, so the user says it all; every client sends one. The database is
- * passed on: a cluster may have several.
+ * An endpoint is one database's alone on this server, so the user says it all; every client sends one. A database that is no
+ * endpoint, or not needed for it, is passed on: a cluster may have several.
  */
 export function findDestination(
   startup: Startup,
@@ -36,7 +37,9 @@ export function findDestination(
   const pooled = parts.length > 1 && parts.at(-1) === POOLED;
   if (pooled) parts.pop();
   const named = resolve(parts.at(-1) ?? '');
-  const route = named ?? resolve(serverName?.split('.')[0] ?? '');
+  const database = startup.parameters.get('database') ?? '';
+  const byName = named ?? resolve(serverName?.split('.')[0] ?? '');
+  const route = byName ?? resolve(database);
   if (route === undefined) {
     return {
       sqlState: '28000',
@@ -47,7 +50,7 @@ export function findDestination(
   const role = (named === undefined ? parts : parts.slice(0, -1)).join('.') || OWNER;
   const parameters = new Map(startup.parameters).set('user', role);
   // Absent, it would be the user's name.
-  if (!parameters.get('database')) parameters.set('database', route.name);
+  if (database === '' || byName === undefined) parameters.set('database', route.name);
   return { route, pooled, startup: { ...startup, parameters } };
 }
 

@@ -36,6 +36,11 @@ test('the user leads to a database; a role in front of it is that role, and noth
   await sql.sql`create role reader login password 'reads'`;
   await using reader = closing(client(stand.url('reader.main-abcdef', 'reads')));
   assert.deepEqual([...(await reader.sql`select current_user`)], [{ current_user: 'reader' }]);
+  // The endpoint where clients name the database, with the role alone as the user.
+  const named = 'select current_user, current_database()';
+  assert.equal(await psql(stand.url('app', undefined, 'main-abcdef'), named), 'app|main');
+  assert.equal(await psql(stand.url('reader.pool', 'reads', 'main-abcdef'), named), 'reader|main');
+  assert.match(await psql(stand.url('app', undefined, 'main-xxxxxx')), /There is no database with the user "app"/);
   assert.match(
     await psql(stand.url('main-xxxxxx')),
     /^psql: error: .*FATAL: {2}There is no database with the user "main-xxxxxx"\.\nHINT: /s,
