@@ -1,12 +1,11 @@
 import type { DatabaseRecords } from '../databases/records.ts';
 import type { SandboxRecords, TemplateRecords } from '../sandboxes/records.ts';
 import type { VolumeRecords } from '../volumes/records.ts';
+import type { CronRuns, CronSpec } from './cron-records.ts';
 import type {
   App,
   AppKind,
   Audit,
-  CronRuns,
-  CronSpec,
   Deployment,
   Domain,
   EnvironmentEntry,
@@ -24,6 +23,7 @@ import type {
   Scope,
 } from './records.ts';
 
+export * from './cron-records.ts';
 export * from './records.ts';
 
 /**

@@ -53,7 +53,7 @@ export async function create(
     record.disk = disk;
     const thawed = performance.now();
     await Promise.all([
-      asOwner(vm.address, { dbname: DATABASE, password }, passwordStatement(await verifier)),
+      asOwner(vm.address, { dbname: DATABASE, password }, passwordStatement(await verifier), signal),
       poolReady(host, vm.id, signal),
       host.growDisk(disk, size.diskMiB * MIB, signal),
     ]);
@@ -96,7 +96,7 @@ export async function branch(
     const anew = `${passwordStatement(await verifier)} ${END_OTHERS}`;
     await Promise.all([
       // Its owner may have chosen another password, or renamed the database.
-      asOwner(vm.address, parent.record, anew).catch(() => sql(host, vm.id, 'postgres', anew, signal)),
+      asOwner(vm.address, parent.record, anew, signal).catch(() => sql(host, vm.id, 'postgres', anew, signal)),
       renewPool(host, vm.id, signal),
     ]);
     const phases = { fork: forked - began, own: performance.now() - forked };
